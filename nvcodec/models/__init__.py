@@ -1,0 +1,1 @@
+"""Networks only: one family a file. No files, no losses, no coding."""
