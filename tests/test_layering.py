@@ -17,7 +17,7 @@ _CODECS = _BASE | {"fitting", "training", "container", "codecs"}
 _API = _CODECS | {"engines", "video"}
 ROOMS: dict[str, set[str]] = {
     "video": set(),
-    "container": set(),
+    "container": {"_native"},
     "models": set(),
     "metrics": set(),
     "entropy": {"_native", "_cuda"},
