@@ -1,0 +1,121 @@
+"""Runs a command in a fresh process and measures it; says what machine and commit a number came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nvcodec.errors import NvcodecError
+
+ROOT = Path(__file__).resolve().parent.parent
+_CALL = "import sys; from nvcodec.cli import main; sys.exit(main())"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended."""
+
+    command: tuple[str, ...]
+    code: int  # negative: the signal that ended it
+    seconds: float  # wall clock, from before the process starts
+    peak_bytes: int  # largest resident set of the process, or of the largest process it waited for
+    stdout: str
+
+    def last_object(self) -> dict[str, Any]:
+        """The last line of stdout that is a JSON object.
+
+        Raises:
+            NvcodecError: there is none.
+        """
+        for line in reversed(self.stdout.splitlines()):
+            if line.startswith("{"):
+                try:
+                    value = json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+                if isinstance(value, dict):
+                    return value
+        raise NvcodecError(f"no JSON object on stdout of: {' '.join(self.command)}")
+
+
+def run_measured(command: Sequence[str], check: bool = True) -> Finished:
+    """Runs a command, stderr passed through, and waits for it.
+
+    Raises:
+        NvcodecError: it could not be started, or ended with another code than 0 unless ``check`` is off.
+    """
+    command = tuple(command)
+    with tempfile.TemporaryDirectory() as folder:
+        report, output = Path(folder, "report"), Path(folder, "stdout")
+        with output.open("w") as stdout:
+            _run_group((sys.executable, "-ISs", str(ROOT / "eval" / "spawn.py"), str(report), *command), stdout)
+        if not report.exists():
+            raise NvcodecError(f"could not run: {' '.join(command)}")
+        measured = json.loads(report.read_text())
+        finished = Finished(command=command, stdout=output.read_text(), **measured)
+    if check and finished.code != 0:
+        raise NvcodecError(f"exit code {finished.code} from: {' '.join(command)}")
+    return finished
+
+
+def _run_group(command: Sequence[str], stdout: Any) -> None:
+    """Runs to the end; an interrupt here ends the command and all that it started."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, process_group=0)
+    try:
+        process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+
+
+def nvcodec_command() -> tuple[str, ...]:
+    """How to call ``nvcodec`` in this interpreter's environment, installed or not."""
+    script = Path(sys.executable).with_name("nvcodec")
+    return (str(script),) if script.exists() else (sys.executable, "-c", _CALL)
+
+
+def run_nvcodec(*arguments: str, check: bool = True) -> Finished:
+    """`run_measured` of ``nvcodec`` with these arguments."""
+    return run_measured((*nvcodec_command(), *arguments), check)
+
+
+def commit() -> str:
+    """The short commit of this checkout, with ``+`` where tracked files were changed; "unknown" outside of git."""
+    try:
+        name = _git("rev-parse", "--short=10", "HEAD")
+        return name + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "-C", str(ROOT), *arguments)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def machine() -> str:
+    """CPU model, the cores that this process may use, and the GPU where torch sees one."""
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    model = found.group(1).strip() if found else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} core{'s' if cores != 1 else ''}{_gpu()}"
+
+
+def _gpu() -> str:
+    import torch
+
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""

@@ -1,0 +1,28 @@
+"""Runs a command for `eval.process` and reports its time and memory: ``python spawn.py REPORT COMMAND...``.
+
+A program of its own because Linux counts the memory of the process that forks into the peak of its child: measured from
+a parent that has torch loaded, nothing would ever seem to need less than torch. This one needs 10 MB.
+"""
+
+import json
+import os
+import sys
+import time
+
+
+def main() -> None:
+    report, command = sys.argv[1], sys.argv[2:]
+    start = time.perf_counter()
+    try:
+        child = os.posix_spawnp(command[0], command, os.environ)
+    except OSError as error:
+        sys.exit(f"cannot run {command[0]}: {error.strerror}")
+    _, status, usage = os.wait4(child, 0)
+    seconds = time.perf_counter() - start
+    measured = {"code": os.waitstatus_to_exitcode(status), "seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024}
+    with open(report, "w") as file:
+        json.dump(measured, file)
+
+
+if __name__ == "__main__":
+    main()
