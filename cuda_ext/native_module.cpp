@@ -1,11 +1,23 @@
 // Python module nvcodec._native: plain buffers in and out, no torch and no numpy headers.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <vector>
+
+#include "coder_tables.hpp"
 #include "crc32c.hpp"
+#include "rans.hpp"
+#include "segment.hpp"
 
 namespace nb = nanobind;
 
 namespace {
+
+template <typename T>
+using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 // A read-only view of any contiguous bytes-like object, released on scope exit.
 class ByteView {
@@ -30,10 +42,67 @@ std::uint32_t crc32c(nb::handle data, std::uint32_t value) {
   return nvcodec::crc32c(view.data(), view.size(), value);
 }
 
+void make_tables(nvcodec::TableSet* self, Vector<const std::uint16_t> cumulative, Vector<const std::uint32_t> offsets,
+                 Vector<const std::uint8_t> raw_bits) {
+  if (offsets.size() != raw_bits.size() + 1) throw std::invalid_argument("one offset more than tables is needed");
+  new (self) nvcodec::TableSet(cumulative.data(), cumulative.size(), offsets.data(), raw_bits.data(), raw_bits.size());
+}
+
+void check_indices(const nvcodec::SegmentModel& model) {
+  std::uint16_t highest = 0;
+  for (std::size_t i = 0; i < model.symbols; ++i) highest = std::max(highest, model.indices[i]);
+  if (model.symbols > 0 && highest >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
+}
+
+nb::bytes encode(Vector<const std::int32_t> values, Vector<const std::uint16_t> indices,
+                 const nvcodec::TableSet& tables, std::uint32_t lanes_log2, std::uint64_t chunk_symbols) {
+  if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
+  const nvcodec::SegmentModel model{tables, indices.data(), indices.size()};
+  std::vector<std::uint8_t> out;
+  {
+    nb::gil_scoped_release release;
+    check_indices(model);
+    out = nvcodec::encode_segment(values.data(), model, lanes_log2, chunk_symbols);
+  }
+  return nb::bytes(out.data(), out.size());
+}
+
+void decode(nb::handle data, Vector<const std::uint16_t> indices, const nvcodec::TableSet& tables,
+            Vector<std::int32_t> values) {
+  if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
+  const ByteView view(data);
+  const nvcodec::SegmentModel model{tables, indices.data(), indices.size()};
+  nb::gil_scoped_release release;
+  check_indices(model);
+  nvcodec::decode_segment(view.data(), view.size(), model, values.data());
+}
+
+// CodingError becomes the package's own exception of that kind.
+void translate(const std::exception_ptr& pointer, void*) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const nvcodec::CodingError& error) {
+    using Kind = nvcodec::CodingError::Kind;
+    const char* name = error.kind == Kind::kDamaged     ? "DamagedError"
+                       : error.kind == Kind::kTruncated ? "TruncatedError"
+                                                        : "FormatError";
+    PyErr_SetString(nb::module_::import_("nvcodec.errors").attr(name).ptr(), error.what());
+  }
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
   module.doc() = "Native part of nvcodec";
+  nb::register_exception_translator(&translate);
   module.def("crc32c", &crc32c, nb::arg("data"), nb::arg("value") = 0,
              "CRC32C of a bytes-like object; `value` is the checksum of the bytes before it.");
+  nb::class_<nvcodec::TableSet>(module, "TableSet", "Checked probability tables, safe to share between threads.")
+      .def("__init__", &make_tables, nb::arg("cumulative").noconvert(), nb::arg("offsets").noconvert(),
+           nb::arg("raw_bits").noconvert());
+  module.def("encode_segment", &encode, nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
+             nb::arg("tables"), nb::arg("lanes_log2"), nb::arg("chunk_symbols"),
+             "Symbols to the bytes of a segment; chunk_symbols 0 means one chunk.");
+  module.def("decode_segment", &decode, nb::arg("data"), nb::arg("indices").noconvert(), nb::arg("tables"),
+             nb::arg("values").noconvert(), "Bytes of a segment into `values`, an int32 array as long as `indices`.");
 }

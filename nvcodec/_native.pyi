@@ -1,5 +1,23 @@
 """Types of the native module (cuda_ext/native_module.cpp)."""
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 def crc32c(data: Buffer, value: int = 0) -> int: ...
+
+class TableSet:
+    def __init__(
+        self, cumulative: NDArray[np.uint16], offsets: NDArray[np.uint32], raw_bits: NDArray[np.uint8]
+    ) -> None: ...
+
+def encode_segment(
+    values: NDArray[np.int32],
+    indices: NDArray[np.uint16],
+    tables: TableSet,
+    lanes_log2: int,
+    chunk_symbols: int,
+) -> bytes: ...
+def decode_segment(
+    data: Buffer, indices: NDArray[np.uint16], tables: TableSet, values: NDArray[np.int32]
+) -> None: ...
