@@ -48,17 +48,17 @@ class Finished:
         raise NvcodecError(f"no JSON object on stdout of: {' '.join(self.command)}")
 
 
-def run_measured(command: Sequence[str], check: bool = True) -> Finished:
-    """Runs a command, stderr passed through, and waits for it.
+def run_measured(command: Sequence[str], check: bool = True, limit: float | None = None) -> Finished:
+    """Runs a command, stderr passed through, and waits for it, at most ``limit`` seconds.
 
     Raises:
-        NvcodecError: it could not be started, or ended with another code than 0 unless ``check`` is off.
+        NvcodecError: it could not be started, took too long, or ended with another code than 0 unless ``check`` is off.
     """
     command = tuple(command)
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report"), Path(folder, "stdout")
         with output.open("w") as stdout:
-            _run_group((sys.executable, "-ISs", str(ROOT / "eval" / "spawn.py"), str(report), *command), stdout)
+            _run_group((sys.executable, "-ISs", str(ROOT / "eval" / "spawn.py"), str(report), *command), stdout, limit)
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
         measured = json.loads(report.read_text())
@@ -68,14 +68,16 @@ def run_measured(command: Sequence[str], check: bool = True) -> Finished:
     return finished
 
 
-def _run_group(command: Sequence[str], stdout: Any) -> None:
-    """Runs to the end; an interrupt here ends the command and all that it started."""
+def _run_group(command: Sequence[str], stdout: Any, limit: float | None) -> None:
+    """Runs to the end; an interrupt or the limit ends the command and all that it started."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, process_group=0)
     try:
-        process.wait()
-    except BaseException:
+        process.wait(limit)
+    except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise NvcodecError(f"took longer than {limit:.0f} s: {' '.join(command[4:])}") from None
         raise
 
 

