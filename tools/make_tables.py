@@ -51,7 +51,8 @@ def main() -> None:
     args.output.write_bytes(data)
     print(f"{args.output}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
     print("reciprocals of the Gaussian family:", gaussian_reciprocals())
-    print("eighth-octave mantissas:", [int(mpmath.nint(2**30 * mpmath.mpf(2) ** (-mpmath.mpf(j) / 8))) for j in range(8)])
+    octave = [int(mpmath.nint(2**30 * mpmath.mpf(2) ** (-mpmath.mpf(j) / 8))) for j in range(8)]
+    print("eighth-octave mantissas:", octave)
 
 
 if __name__ == "__main__":

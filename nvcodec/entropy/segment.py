@@ -86,10 +86,10 @@ def encode_segment(
 ) -> bytes:
     """Codes `symbols` (n,) with table ``indices[i]`` of `family` for symbol i.
 
-    `lanes_log2` is 0, 3 or 5 (1, 8 or 32 interleaved states), `chunk_symbols` a multiple of 32, or 0 for one chunk; what is
-    None is chosen so that it costs under 0.2 % of the bytes. No symbols make no bytes. `backend` is "auto", "native" or
-    "python"; the bytes are the same. Raises ValueError for arguments that cannot be coded (a symbol further than about
-    2**23 alphabet steps out included) and FormatError for an index outside the family.
+    `lanes_log2` is 0, 3 or 5 (1, 8 or 32 interleaved states), `chunk_symbols` a multiple of 32, or 0 for one chunk;
+    what is None is chosen so that it costs under 0.2 % of the bytes. No symbols make no bytes. `backend` is "auto",
+    "native" or "python"; the bytes are the same. Raises ValueError for arguments that cannot be coded (a symbol further
+    than about 2**23 table symbols out included) and FormatError for an index outside the family.
     """
     values, tables = _as_symbols(symbols), _as_indices(indices, family)
     if len(values) != len(tables):
@@ -109,8 +109,8 @@ def decode_segment(
 ) -> NDArray[np.int32]:
     """The symbols, (n,) int32 with n = len(indices), of a segment coded with the same indices and family.
 
-    Raises TruncatedError where bytes are missing, DamagedError where they contradict themselves, FormatError where a field
-    is impossible. A damaged segment may also decode to wrong symbols: checksum and symbol hash catch those.
+    Raises TruncatedError where bytes are missing, DamagedError where they contradict themselves, FormatError where a
+    field is impossible. A damaged segment may also decode to wrong symbols: checksum and symbol hash catch those.
     """
     tables = _as_indices(indices, family)
     values: NDArray[np.int32] = _backend(backend).decode_segment(data, tables, family.tables)

@@ -1,8 +1,8 @@
 """Integer probability tables of the coder: families of discretised Gaussians and generalised Gaussians.
 
-A table gives every quantised value a frequency out of ``2**14``. Tables come from frozen base tables (``base_tables.bin``,
-made offline by ``tools/make_tables.py``) by integer arithmetic alone, so that every machine has the same ones;
-``bitstream/CODER.md`` is normative and states their hash. Standard deviations are in quantisation steps.
+A table gives every quantised value a frequency out of ``2**14``. Tables come from frozen base tables
+(``base_tables.bin``, made offline by ``tools/make_tables.py``) by integer arithmetic alone, so that every machine has
+the same ones; ``bitstream/CODER.md`` is normative and states their hash. Standard deviations are in quantisation steps.
 """
 
 from __future__ import annotations
@@ -74,11 +74,13 @@ class Tables:
     @cached_property
     def escapes(self) -> NDArray[np.int64]:
         """The escape symbol of each table, (size,)."""
-        return np.diff(self.offsets.astype(np.int64)) - 2
+        offsets = self.offsets.astype(np.int64)
+        return offsets[1:] - offsets[:-1] - 2
 
     def frequencies(self, index: int) -> NDArray[np.int64]:
         """Frequencies of one table in symbol order 0, -1, 1, -2, 2, ..., escape."""
-        return np.diff(self.cumulative[self.offsets[index] : self.offsets[index + 1]].astype(np.int64))
+        row = self.cumulative[self.offsets[index] : self.offsets[index + 1]].astype(np.int64)
+        return row[1:] - row[:-1]
 
     @cached_property
     def symbol_bits(self) -> NDArray[np.float64]:

@@ -1,0 +1,119 @@
+"""Damaged segments: an error or other symbols, never a crash, and the same from both coders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nvcodec.entropy import native
+from nvcodec.entropy.segment import decode_segment, encode_segment
+from nvcodec.entropy.tables import GAUSSIAN, GGD, ggd_index
+from nvcodec.errors import DamagedError, FormatError, TruncatedError
+
+
+def outcome(data: bytes, indices: np.ndarray, backend: str) -> str | list[int]:
+    """What decoding gives: the error's type and words, or the symbols."""
+    try:
+        return decode_segment(data, indices, GGD, backend=backend).tolist()
+    except FormatError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def both(data: bytes, indices: np.ndarray) -> str | list[int]:
+    """The outcome, after checking that the native coder has the same."""
+    result = outcome(data, indices, "python")
+    if native.AVAILABLE:
+        assert outcome(data, indices, "native") == result
+    return result
+
+
+def small_segment(lanes_log2: int, chunk_symbols: int) -> tuple[bytes, np.ndarray, list[int]]:
+    """70 symbols over narrow and wide tables, with raw bits and escapes."""
+    rng = np.random.default_rng(5)
+    indices = np.resize(np.array([ggd_index(1.0, 0.5), ggd_index(2.0, 3), ggd_index(0.8, 60)], np.uint16), 70)
+    symbols = np.rint(rng.laplace(0, 1, 70) * np.resize([0.4, 2, 40], 70)).astype(np.int32)
+    symbols[[4, 33]] = [17, -900]
+    data = encode_segment(symbols, indices, GGD, lanes_log2=lanes_log2, chunk_symbols=chunk_symbols)
+    return data, indices, symbols.tolist()
+
+
+LAYOUTS = pytest.mark.parametrize(("lanes_log2", "chunk_symbols"), [(0, 0), (0, 32), (3, 0), (3, 64), (5, 32)])
+
+
+@LAYOUTS
+def test_a_flip_of_any_bit(lanes_log2: int, chunk_symbols: int) -> None:
+    data, indices, symbols = small_segment(lanes_log2, chunk_symbols)
+    assert both(data, indices) == symbols
+    silent = 0
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit >> 3] ^= 1 << (bit & 7)
+        result = both(bytes(flipped), indices)
+        assert result != symbols
+        silent += isinstance(result, list)
+    assert silent < 0.8 * 8 * len(data)
+
+
+@LAYOUTS
+def test_every_prefix_is_an_error(lanes_log2: int, chunk_symbols: int) -> None:
+    data, indices, _ = small_segment(lanes_log2, chunk_symbols)
+    for length in range(len(data)):
+        assert isinstance(both(data[:length], indices), str)
+    assert isinstance(both(data + b"\0", indices), str)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=150), st.lists(st.integers(0, GGD.size - 1), max_size=70))
+def test_random_bytes(data: bytes, tables: list[int]) -> None:
+    both(data, np.array(tables, np.uint16))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_random_bytes_behind_a_plausible_header(data: st.DataObject) -> None:
+    header = data.draw(st.sampled_from([b"\0", b"\3", b"\x10\1", b"\x13\2", b"\x08\1\4\0\4\1", b"\x0b\1\2\0\2\0"]))
+    count = data.draw(st.integers(1, 64))
+    states = b"".join(bytes([*data.draw(st.binary(min_size=3, max_size=3)), 1]) for _ in range(8))
+    tables = np.full(count, data.draw(st.integers(0, GGD.size - 1)), np.uint16)
+    both(header + states + data.draw(st.binary(max_size=80)), tables)
+
+
+def test_the_errors_say_what_is_wrong() -> None:
+    one = np.zeros(1, np.uint16)
+    good = encode_segment(np.zeros(1, np.int32), one, GAUSSIAN)
+    cases: list[tuple[bytes, np.ndarray, type[FormatError], str]] = [
+        (b"", one, TruncatedError, "ends too early"),
+        (b"\0", one, TruncatedError, "ends too early"),
+        (b"x", one[:0], DamagedError, "no symbols"),
+        (b"\1" + good[1:], one, FormatError, "unknown header"),
+        (b"\x20" + good[1:], one, FormatError, "unknown header"),
+        (b"\x18" + good[1:], one, FormatError, "unknown header"),
+        (b"\x10\0" + good[1:], one, FormatError, "has none"),
+        (b"\x10\x80\0" + good[1:], one, FormatError, "malformed number"),
+        (b"\x10\xff\xff\xff\xff\x7f" + good[1:], one, FormatError, "malformed number"),
+        (b"\x10\xff\xff\xff\xff\x0f" + good[1:], one, TruncatedError, "ends too early"),
+        (b"\x08\0" + good[1:], one, FormatError, "chunk size"),
+        (b"\x08\1" + good[1:], one, FormatError, "chunk size"),
+        (b"\x08\1", np.zeros(1000, np.uint16), TruncatedError, "ends too early"),
+        (good + b"\0", one, DamagedError, "half a word"),
+        (good + b"\0\0", one, DamagedError, "words left over"),
+        (b"\0\0\0\0\0", one, DamagedError, "too small"),
+        (good[:3] + b"\1\1", one, DamagedError, "words run out|starting state"),
+    ]
+    for backend in ["python", *(["native"] if native.AVAILABLE else [])]:
+        for data, indices, kind, words in cases:
+            with pytest.raises(kind, match=words) as caught:
+                decode_segment(data, indices, GAUSSIAN, backend=backend)
+            assert type(caught.value) is kind
+
+
+def test_an_endless_escape_prefix_is_refused() -> None:
+    index = np.zeros(1, np.uint16)
+    far = encode_segment(np.array([2**22], np.int32), index, GAUSSIAN, lanes_log2=0)
+    zeroed = bytearray(far)
+    zeroed[-4:] = b"\0\0\0\0"  # the stored part of the escape code
+    for backend in ["python", *(["native"] if native.AVAILABLE else [])]:
+        with pytest.raises(DamagedError):
+            decode_segment(bytes(zeroed), index, GAUSSIAN, backend=backend)
