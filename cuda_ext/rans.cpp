@@ -42,7 +42,7 @@ std::uint32_t take_bits(BitReader& bits, std::uint32_t count) {
 std::uint32_t take_escape(BitReader& bits) {
   std::uint32_t prefix = 0;
   while (take_bits(bits, 1) == 0)
-    if (++prefix > kMaxEscapePrefix) throw_damaged("an escape code of a segment is too long");
+    if (++prefix > kMaxEscapePrefix) throw_damaged("an Exp-Golomb code is too long");
   const std::uint32_t low = prefix + kEscapeOrder;
   return (1u << low | take_bits(bits, low)) - (1u << kEscapeOrder);
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.entropy.rans_py import ESCAPE_ORDER, MAX_ESCAPE_PREFIX
+from nvcodec.entropy.bits_py import MAX_PREFIX
+from nvcodec.entropy.rans_py import ESCAPE_ORDER
 from nvcodec.entropy.tables import MAX_ALPHABET, TableFamily, Tables
 
 _DENSE_RANGE = 1 << 20  # widest range of values that is counted with a dense histogram
@@ -60,7 +61,7 @@ def _cost_with_raw_bits(
     # An escape is longer by two bits from each power of two of its excess on: count the symbols beyond those.
     ranked = np.sort(order)
     at_least = np.append(np.cumsum(counts[np.argsort(order, kind="stable")][::-1])[::-1], 0)
-    steps = (1 << (ESCAPE_ORDER + np.arange(MAX_ESCAPE_PREFIX + 1))) - (1 << ESCAPE_ORDER)
+    steps = (1 << (ESCAPE_ORDER + np.arange(MAX_PREFIX + 1))) - (1 << ESCAPE_ORDER)
     beyond = at_least[np.searchsorted(ranked, tables.escapes[which][:, None] + steps)]
     fixed = tables.escape_bits[which] + 1 + ESCAPE_ORDER
     too_far = ranked[-1] - tables.escapes[which] >= (steps[-1] + (1 << ESCAPE_ORDER)) * 2 - (1 << ESCAPE_ORDER)

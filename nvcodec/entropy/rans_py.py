@@ -13,14 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.entropy.bits_py import BitReader, BitWriter
+from nvcodec.entropy.bits_py import MAX_PREFIX, BitReader, BitWriter, put_exp_golomb, take_exp_golomb
 from nvcodec.entropy.tables import PROBABILITY_BITS, Tables
 from nvcodec.errors import DamagedError
 
 STATE_LOW = 1 << 16  # states live in [2**16, 2**32)
 ESCAPE_ORDER = 3  # Exp-Golomb parameter of an escape's excess
-MAX_ESCAPE_PREFIX = 20
-MAX_EXCESS = (1 << (MAX_ESCAPE_PREFIX + ESCAPE_ORDER + 1)) - (1 << ESCAPE_ORDER) - 1
+MAX_EXCESS = (1 << (MAX_PREFIX + ESCAPE_ORDER + 1)) - (1 << ESCAPE_ORDER) - 1
 _SLOT_MASK = (1 << PROBABILITY_BITS) - 1
 
 
@@ -67,26 +66,6 @@ def raw_byte_count(indices: NDArray[np.uint16], tables: Tables) -> int:
     return (int(tables.raw_bits[indices].sum(dtype=np.int64)) + 7) // 8
 
 
-def put_escape(bits: BitWriter, excess: int) -> None:
-    """Exp-Golomb of order 3: the prefix in unary (zeros, then a one), then the low bits."""
-    biased = excess + (1 << ESCAPE_ORDER)
-    prefix = biased.bit_length() - 1 - ESCAPE_ORDER
-    bits.put(1 << prefix, prefix + 1)
-    low = prefix + ESCAPE_ORDER
-    bits.put(biased & ((1 << low) - 1), low)
-
-
-def take_escape(bits: BitReader) -> int:
-    """Inverse of :func:`put_escape`. Raises DamagedError past the end or beyond a prefix of 20."""
-    prefix = 0
-    while bits.take(1) == 0:
-        prefix += 1
-        if prefix > MAX_ESCAPE_PREFIX:
-            raise DamagedError("an escape code of a segment is too long")
-    low = prefix + ESCAPE_ORDER
-    return (1 << low | bits.take(low)) - (1 << ESCAPE_ORDER)
-
-
 def _split(values: Sequence[int], indices: Sequence[int], rows: Rows) -> tuple[list[int], bytes]:
     """Values to table symbols and the tail: all raw bits first, so that their place follows from the indices."""
     bits, symbols, excesses = BitWriter(), [], []
@@ -101,7 +80,7 @@ def _split(values: Sequence[int], indices: Sequence[int], rows: Rows) -> tuple[l
             raise ValueError("a symbol is too far out for its table")
         excesses.append(order - escape)
     for excess in excesses:
-        put_escape(bits, excess)
+        put_exp_golomb(bits, excess, ESCAPE_ORDER)
     return symbols, bits.finish()
 
 
@@ -161,7 +140,7 @@ def _join(symbols: list[int], tail: bytes, indices: Sequence[int], rows: Rows) -
     raws, escapes, values = BitReader(tail, 0), BitReader(tail, raw_total), []
     for symbol, table in zip(symbols, indices, strict=True):
         if symbol == len(rows.cumulative[table]) - 2:
-            symbol += take_escape(escapes)
+            symbol += take_exp_golomb(escapes, ESCAPE_ORDER)
         raw = rows.raw_bits[table]
         value = (unzigzag(symbol) << raw) + raws.take(raw)
         if not -(1 << 31) <= value < 1 << 31:
