@@ -50,8 +50,9 @@ def decode_planes(path: Path, limit: int | None = None) -> list[list[np.ndarray]
             if limit is not None and len(frames) == limit:
                 break
             wide = 2 if "10" in frame.format.name else 1
-            rows = [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : wide * p.width] for p in frame.planes]
-            frames.append([np.ascontiguousarray(r).view(np.uint8 if wide == 1 else "<u2") for r in rows])
+            rows = [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size) for p in frame.planes]
+            cut = [row[:, : wide * p.width] for row, p in zip(rows, frame.planes, strict=True)]
+            frames.append([np.ascontiguousarray(r).view(np.uint8 if wide == 1 else "<u2") for r in cut])
     return frames
 
 

@@ -70,6 +70,8 @@ def choose_encoder(container: str, fmt: VideoFormat, vcodec: str | None, crf: fl
         raise UsageError(f"--crf: {name} has no such setting")
     if name in _NEAR_LOSSLESS:
         options["crf"] = f"{_NEAR_LOSSLESS[name] if crf is None else crf:g}"
+    if name in ("libx264", "libx265") and crf is None:
+        options["bf"] = "0"  # MP4 then keeps the duration of every picture; with B-frames the last one is lost
     if name == "libx265" and threads:
         options["x265-params"] += f":pools={threads}"
     if name == "libsvtav1":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -25,6 +26,7 @@ from nvcodec.video.pixels import frame_from_planes
 from nvcodec.video.tracks import BITEXACT, add_template, open_parameters, parse_attachment, to_packet, track_name
 
 _KEEPS_ASPECT = {"mp4", "mov", "nut"}  # containers in which PyAV can set the sample aspect
+_MAX_SCALE = 10_000_000
 _BITSTREAM_ASPECT = {"libx264", "libx265", "ffv1", "mpeg4"}
 
 
@@ -50,8 +52,12 @@ class Muxer:
         self._started = False
         self._attached: dict[int, bytes] = {}
         self._dropped = 0
+        self._count = 0
+        self._durations: dict[int, int] = {}  # by timestamp, of pictures inside the encoder
         try:
-            self._output: OutputContainer = av.open(file, "w", format=container)
+            self._output: OutputContainer = av.open(
+                file, "w", format=container, container_options=_options(container, fmt, tracks)
+            )
             self._output.flags |= BITEXACT
             self._video = self._add_video(threads)
         except (ValueError, av.FFmpegError) as error:
@@ -116,7 +122,7 @@ class Muxer:
             format=PixelFormat(encoder.pixel_format),
             time_base=self._format.timebase,
         )
-        source.link_to(setter := graph.add("setsar", f"{aspect.numerator}/{aspect.denominator}"))
+        source.link_to(setter := graph.add("setsar", f"{aspect.numerator}/{aspect.denominator}:max={1 << 30}"))
         setter.link_to(graph.add("buffersink"))
         graph.configure()
         return graph
@@ -130,7 +136,17 @@ class Muxer:
         if self._aspect is not None:
             self._aspect.push(frame)
             frame = self._aspect.pull()  # type: ignore[assignment]
-        self._output.mux(self._video.encode(frame))
+        self._count += 1
+        self._durations[picture.pts] = picture.duration
+        self._mux_video(self._video.encode(frame))
+
+    def _mux_video(self, packets: Sequence[av.Packet[Any]]) -> None:
+        for packet in packets:
+            # some encoders lose durations, and the last one is the only sign of how long the last picture shows
+            packet.duration = self._durations.pop(packet.pts or 0, 0) or packet.duration
+            if self._encoder.name == "libx265" and self._count < 3:
+                packet.dts = packet.pts  # x265 makes no decoding times for streams shorter than its reordering
+            self._output.mux(packet)
 
     def _padded(self, picture: Picture) -> list[Any]:
         down, right = self._encoder.height - self._format.height, self._encoder.width - self._format.width
@@ -185,7 +201,7 @@ class Muxer:
 
     def close(self) -> None:
         self._start()
-        self._output.mux(self._video.encode(None))
+        self._mux_video(self._video.encode(None))
         self._output.close()
         if self._dropped:
             self.warnings.append(f"{self._dropped} packets with impossible timestamps were dropped")
@@ -201,6 +217,16 @@ class Muxer:
         for template in self._templates:
             template.close()
         self._templates = []
+
+
+def _options(container: str, fmt: VideoFormat, tracks: Sequence[Track]) -> dict[str, str]:
+    """MP4 says when a track starts in ticks of the movie, a millisecond by default: make them fit all tracks."""
+    if container not in ("mp4", "mov"):
+        return {}
+    scales = [fmt.timebase.denominator, *(t.timebase.denominator for t in tracks if t.kind == "audio")]
+    common = math.lcm(*scales)
+    scale = common if common <= _MAX_SCALE else scales[0]
+    return {"movie_timescale": str(scale)} if 1000 < scale <= _MAX_SCALE else {}
 
 
 def _can_hold(container: str, template: Stream) -> bool:

@@ -169,13 +169,33 @@ class AvSource:
         self.packets.append(Packet(track, bytes(packet), packet.pts, packet.dts, duration, packet.is_keyframe))
 
     def pictures(self) -> Iterator[Picture]:
-        """All pictures in display order; memory stays bounded as long as packets are taken."""
+        """All pictures in display order; memory stays bounded as long as packets are taken.
+
+        A picture lasts until the next: what MP4 notes are distances of decoding times, which with
+        B-frames and a variable rate belong to other pictures.
+        """
         frame, self._first = self._first, None
+        held: Picture | None = None
         while frame is not None:
-            yield self._picture(frame)
+            picture = self._picture(frame)
+            if held is not None:
+                held.duration = picture.pts - held.pts
+                yield held
+            held = picture
             frame = next(self._frames, None)
+        if held is not None:
+            held.duration = self._last_duration(held)
+            yield held
         if self._clock.repaired:
             self.warnings.append(f"{self._clock.repaired} timestamps were missing or not rising: repaired")
+
+    def _last_duration(self, picture: Picture) -> int:
+        stream = self._stream
+        if "mov" in self._container.format.name and stream.duration and stream.start_time is not None:
+            left = stream.start_time + stream.duration - picture.pts
+            if 0 < left <= stream.duration:
+                return left
+        return picture.duration
 
     def _picture(self, frame: VideoFrame) -> Picture:
         fmt = self.format
