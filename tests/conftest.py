@@ -64,15 +64,24 @@ def planes_of() -> Callable[..., list[list[np.ndarray]]]:
 
 @pytest.fixture(scope="session")
 def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
-    """``make_clip(source, width, height, frames, suffix=".y4m", x=0, y=0)``: a piece of a real clip.
+    """``make_clip(source, width, height, frames, suffix=".y4m", x=None, y=None)``: a piece of a real clip.
 
-    Cropped at (x, y), which must be even, from the first frames of an 8-bit 4:2:0 clip. ``.y4m`` and ``.mkv``
-    (FFV1) are lossless, ``.mp4`` is H.264. Made once a session and shared: do not write to it.
+    Cropped at (x, y), which must be even, or from the middle, where things move; from the first frames of an
+    8-bit 4:2:0 clip. ``.y4m`` and ``.mkv`` (FFV1) are lossless, ``.mp4`` is H.264. Made once a session and
+    shared: do not write to it.
     """
     folder = tmp_path_factory.mktemp("clips")
     made: dict[tuple, Path] = {}
 
-    def make(source: Path, width: int, height: int, frames: int, suffix: str = ".y4m", x: int = 0, y: int = 0) -> Path:
+    def make(
+        source: Path,
+        width: int,
+        height: int,
+        frames: int,
+        suffix: str = ".y4m",
+        x: int | None = None,
+        y: int | None = None,
+    ) -> Path:
         key = (source, width, height, frames, suffix, x, y)
         if key not in made:
             path = folder / f"{source.stem}-{width}x{height}-{frames}-{len(made)}{suffix}"
@@ -84,8 +93,10 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
     return make
 
 
-def _crop(planes: list[np.ndarray], width: int, height: int, x: int, y: int) -> list[np.ndarray]:
+def _crop(planes: list[np.ndarray], width: int, height: int, x: int | None, y: int | None) -> list[np.ndarray]:
     luma, *chroma = planes
+    x = (luma.shape[1] - width) // 4 * 2 if x is None else x
+    y = (luma.shape[0] - height) // 4 * 2 if y is None else y
     half = (slice(y // 2, y // 2 + (height + 1) // 2), slice(x // 2, x // 2 + (width + 1) // 2))
     return [luma[y : y + height, x : x + width], *(plane[half] for plane in chroma)]
 

@@ -80,6 +80,8 @@ class Muxer:
         )
         context = stream.codec_context
         context.thread_count = threads
+        if encoder.name == "libx265" and self._container_name in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # Apple's players want it
         context.sample_aspect_ratio = fmt.sample_aspect
         context.color_primaries = fmt.colour.primaries
         context.color_trc = fmt.colour.transfer

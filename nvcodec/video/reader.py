@@ -53,6 +53,8 @@ class Reader:
             path = Path(source)
             check_file(path)
             self._owned = path.open("rb")
+            if not path.is_file():
+                return Y4mSource(self._owned, str(path))  # a named pipe, e.g. <(ffmpeg ...): it can be read only once
             if self._owned.read(len(MAGIC)) == MAGIC:
                 self._owned.seek(0)
                 return Y4mSource(self._owned, str(path))
@@ -137,8 +139,10 @@ class SourceInfo:
 def probe(source: str | Path) -> SourceInfo:
     """Describe a file: one picture is decoded, the rest demuxed to count frames and bytes. Raises InputError."""
     path = Path(source)
-    if str(source) == "-":
-        raise UsageError("standard input cannot be probed: it can be read only once")
+    if str(source) != "-":
+        check_file(path)
+    if str(source) == "-" or not path.is_file():
+        raise UsageError(f"{source}: a pipe cannot be probed, it can be read only once")
     with Reader(path) as reader:
         inner = reader._source
         if isinstance(inner, Y4mSource):

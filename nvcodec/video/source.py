@@ -268,8 +268,10 @@ def check_file(path: Path) -> None:
             raise InputError(f"{path}: is a folder, not a video file")
         if not path.exists():
             raise InputError(f"{path}: no such file")
+        if not path.is_file():
+            return  # a pipe: what is opened and read here would be lost
         with path.open("rb") as file:
-            if path.is_file() and not file.read(1):
+            if not file.read(1):
                 raise InputError(f"{path}: the file is empty")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: {reason(error)}") from error

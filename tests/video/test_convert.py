@@ -56,8 +56,8 @@ def test_an_unspecified_matrix_follows_the_height() -> None:
     assert conversion_matrix(VideoFormat(1280, 720, colour=Colour(matrix=8))) == 1
 
 
-def test_a_real_picture_survives_rgb_and_back(bikes: Path) -> None:
-    with Reader(bikes, limit=1) as reader:
+def test_a_real_picture_survives_rgb_and_back(carphone: Path) -> None:
+    with Reader(carphone, limit=1) as reader:
         fmt = replace(reader.format, width=101, height=75)
         (whole,) = reader
     picture = Picture(whole.y[:75, :101], whole.u[:38, :51], whole.v[:38, :51], 7, 3)
@@ -65,7 +65,7 @@ def test_a_real_picture_survives_rgb_and_back(bikes: Path) -> None:
     back = rgb_to_yuv420(rgb, fmt, picture.pts, picture.duration)
     assert (back.pts, back.duration, back.u.shape) == (7, 3, (38, 51))
     error = back.y.astype(float) - picture.y
-    assert 10 * np.log10(255**2 / np.mean(error**2)) > 44
+    assert 10 * np.log10(255**2 / np.mean(error**2)) > 40
 
 
 def test_wrong_shapes_are_usage_errors() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -150,8 +152,20 @@ def test_a_pipe_in_and_out(make_clip, bikes: Path) -> None:
     assert done.stdout.partition(b"\n")[2] == data.partition(b"\n")[2]
 
 
+def test_a_named_pipe_can_be_read(make_clip, bikes: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    data = make_clip(bikes, 64, 48, 3).read_bytes()
+    feeder = threading.Thread(target=fifo.write_bytes, args=(data,))
+    feeder.start()
+    with Reader(fifo) as reader:
+        assert len(list(reader)) == 3
+    feeder.join()
+
+
 _POUR = """
 import sys
+import threading
 from nvcodec.video import PipeClosedError, Reader, Writer
 with Reader(sys.argv[1]) as reader:
     try:
