@@ -55,7 +55,7 @@ lint: $(VENV)/.ok
 	$(BIN)/ruff check .
 
 type: $(VENV)/.ok
-	$(BIN)/mypy
+	$(BIN)/mypy nvcodec eval
 
 clean:
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

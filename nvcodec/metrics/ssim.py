@@ -17,9 +17,11 @@ from nvcodec.errors import UsageError
 
 WINDOW = 11
 SIGMA = 1.5
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang 2003, table 1
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang 2003, one a scale, finest first
 MIN_SIDE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 """Smallest picture side, 161, at which the window still fits at the fifth scale; below it MS-SSIM is None."""
+
+_STRIP = 1 << 19  # values blurred at a time: 2 MB stay in cache, whatever the size of the picture
 
 
 def gaussian_window() -> Tensor:
@@ -29,35 +31,50 @@ def gaussian_window() -> Tensor:
     return weights / weights.sum()
 
 
-def _blur(x: Tensor, window: Tensor) -> Tensor:
-    """Separable 'valid' filter of (N, 1, H, W) -> (N, 1, H - 10, W - 10)."""
-    return F.conv2d(F.conv2d(x, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+def _blur(x: Tensor) -> Tensor:
+    """Separable 'valid' filter of each channel, (N, C, H, W) -> (N, C, H - 10, W - 10).
+
+    Depthwise in channels_last: many times faster on a CPU than a convolution of single-channel planes.
+    """
+    channels = x.shape[1]
+    window = gaussian_window().to(x).expand(channels, 1, 1, WINDOW)
+    x = F.conv2d(x.contiguous(memory_format=torch.channels_last), window.mT.contiguous(), groups=channels)
+    return F.conv2d(x, window.contiguous(), groups=channels)
 
 
-def _similarity(x: Tensor, y: Tensor, peak: float) -> tuple[Tensor, Tensor]:
-    """Mean SSIM and mean contrast-structure term of each (1, H, W) plane of a (N, 1, H, W) pair."""
-    window = gaussian_window().to(x)
+def _strip_sums(x: Tensor, y: Tensor, peak: float) -> tuple[Tensor, Tensor]:
+    """Sums over each plane of (N, C, H, W) of SSIM and of its contrast-structure term, both (N, C), float64."""
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     # Variance does not change with an offset, and a small mean keeps E[x^2] - E[x]^2 from cancelling in float32.
     middle = peak / 2
-    shifted_x, shifted_y = x - middle, y - middle
-    mean_x, mean_y = _blur(shifted_x, window), _blur(shifted_y, window)
-    var_x = _blur(shifted_x * shifted_x, window) - mean_x * mean_x
-    var_y = _blur(shifted_y * shifted_y, window) - mean_y * mean_y
-    covariance = _blur(shifted_x * shifted_y, window) - mean_x * mean_y
+    x, y = x - middle, y - middle
+    mean_x, mean_y, square_x, square_y, product = _blur(torch.cat([x, y, x * x, y * y, x * y], 1)).chunk(5, 1)
+    variances = square_x + square_y - mean_x * mean_x - mean_y * mean_y
+    contrast = (2 * (product - mean_x * mean_y) + c2) / (variances + c2)
     mean_x, mean_y = mean_x + middle, mean_y + middle
-    contrast = (2 * covariance + c2) / (var_x + var_y + c2)
     luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
-    return (luminance * contrast).mean((1, 2, 3)), contrast.mean((1, 2, 3))
+    return (luminance * contrast).sum((2, 3), dtype=torch.float64), contrast.sum((2, 3), dtype=torch.float64)
 
 
-def _as_planes(x: Tensor, y: Tensor, smallest: int) -> tuple[Tensor, Tensor]:
+def _similarity(x: Tensor, y: Tensor, peak: float) -> tuple[Tensor, Tensor]:
+    """Means of SSIM and of its contrast-structure term over each plane of (N, C, H, W); both (N, C), float64."""
+    batch, channels, height, width = x.shape
+    rows = max(1, _STRIP // (5 * batch * channels * width))
+    full = contrast = torch.zeros((), dtype=torch.float64)
+    for top in range(0, height - WINDOW + 1, rows):
+        strip = slice(top, top + rows + WINDOW - 1)
+        sums = _strip_sums(x[:, :, strip], y[:, :, strip], peak)
+        full, contrast = full.to(x.device) + sums[0], contrast.to(x.device) + sums[1]
+    count = (height - WINDOW + 1) * (width - WINDOW + 1)
+    return full / count, contrast / count
+
+
+def _checked(x: Tensor, y: Tensor, smallest: int) -> tuple[Tensor, Tensor]:
     if x.shape != y.shape or x.dim() != 4:
         raise UsageError(f"two (N, C, H, W) batches of one shape expected, got {tuple(x.shape)} and {tuple(y.shape)}")
     if min(x.shape[2:]) < smallest:
         raise UsageError(f"pictures of at least {smallest} pixels a side expected, got {x.shape[3]}x{x.shape[2]}")
-    n, c, h, w = x.shape
-    return x.float().reshape(n * c, 1, h, w), y.float().reshape(n * c, 1, h, w)
+    return x.float(), y.float()
 
 
 def ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> Tensor:
@@ -66,8 +83,9 @@ def ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> Tensor:
     Raises:
         UsageError: the shapes differ or a side is under 11 pixels.
     """
-    planes_x, planes_y = _as_planes(x, y, WINDOW)
-    return _similarity(planes_x, planes_y, peak)[0].view(x.shape[0], -1).mean(1)
+    x, y = _checked(x, y, WINDOW)
+    with torch.autocast(x.device.type, enabled=False), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return _similarity(x, y, peak)[0].mean(1).float()
 
 
 def ms_ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> Tensor:
@@ -79,16 +97,17 @@ def ms_ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> Tensor:
     Raises:
         UsageError: the shapes differ or a side is under `MIN_SIDE`.
     """
-    planes_x, planes_y = _as_planes(x, y, MIN_SIDE)
-    product = torch.ones(planes_x.shape[0], device=planes_x.device)
-    for scale, weight in enumerate(SCALE_WEIGHTS):
-        last = scale == len(SCALE_WEIGHTS) - 1
-        full, contrast = _similarity(planes_x, planes_y, peak)
-        product = product * (full if last else contrast).clamp_min(0) ** weight
-        if not last:
-            padding = (planes_x.shape[2] % 2, planes_x.shape[3] % 2)
-            planes_x, planes_y = (F.avg_pool2d(p, 2, padding=padding) for p in (planes_x, planes_y))
-    return product.view(x.shape[0], -1).mean(1)
+    x, y = _checked(x, y, MIN_SIDE)
+    product = torch.ones(x.shape[:2], dtype=torch.float64, device=x.device)
+    with torch.autocast(x.device.type, enabled=False), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        for scale, weight in enumerate(SCALE_WEIGHTS):
+            last = scale == len(SCALE_WEIGHTS) - 1
+            full, contrast = _similarity(x, y, peak)
+            product = product * (full if last else contrast).clamp_min(0) ** weight
+            if not last:
+                padding = (x.shape[2] % 2, x.shape[3] % 2)
+                x, y = F.avg_pool2d(x, 2, padding=padding), F.avg_pool2d(y, 2, padding=padding)
+    return product.mean(1).float()
 
 
 @torch.no_grad()
@@ -96,5 +115,6 @@ def ms_ssim_rgb(reference: NDArray[Any], decoded: NDArray[Any], peak: float = 25
     """MS-SSIM of two integer RGB pictures of shape (H, W, 3), or None where a side is under `MIN_SIDE` pixels."""
     if reference.ndim != 3 or min(reference.shape[:2]) < MIN_SIDE:
         return None
-    x, y = (torch.from_numpy(p.astype("float32")).permute(2, 0, 1)[None] for p in (reference, decoded))
+    # The permuted view of packed RGB is channels_last already.
+    x, y = (torch.from_numpy(picture.astype("float32")).permute(2, 0, 1)[None] for picture in (reference, decoded))
     return float(ms_ssim(x, y, peak))
