@@ -77,7 +77,7 @@ class HNeRVDecoder(nn.Module):
         x = self.stem(embedding)
         for stage in self.stages:
             x = stage(x)
-        return torch.tanh(self.head(x)) * 0.5 + 0.5
+        return torch.tanh(self.head(x).float()) * 0.5 + 0.5  # in fp32: bf16 near 1 is as coarse as a grey level
 
 
 class HNeRVEncoder(nn.Module):

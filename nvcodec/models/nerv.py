@@ -74,4 +74,4 @@ class NeRV(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x = stage(x)
-        return torch.tanh(self.head(x)) * 0.5 + 0.5
+        return torch.tanh(self.head(x).float()) * 0.5 + 0.5  # in fp32: bf16 near 1 is as coarse as a grey level

@@ -1,0 +1,104 @@
+"""What a caller chooses, as typed dataclasses; the command line is generated from them.
+
+``metadata["help"]`` of each field is the option's help text; ``metadata["parse"]`` names how its text is read
+("size": 2MB, 500kB, 1MiB; "duration": 90s, 5m, 1h30m; otherwise the annotated type).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nvcodec.codecs.base import PRESETS, QUALITIES
+from nvcodec.errors import UsageError
+
+
+def option(default: Any, help: str, **extra: Any) -> Any:
+    """A dataclass field that is also a command-line option."""
+    return field(default=default, metadata={"help": help, **extra})
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """How to encode. ``quality``, ``bpp``, ``size`` and ``psnr`` exclude one another, ``preset`` and ``time_budget`` too."""
+
+    codec: str = option("auto", "auto, nerv or hnerv")
+    quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
+    bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
+    size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")
+    psnr: float | None = option(None, "goal: at least this PSNR in dB, mean of (6Y+U+V)/8")
+    preset: str | None = option(None, f"{', '.join(PRESETS)} (default: medium): how long to fit", choices=PRESETS)
+    time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h)", parse="duration")
+    gof: int | None = option(None, "frames per group; each decodes alone (default: by length and size)")
+    model: str | None = option(None, "model size, where a codec has several")
+    seed: int = option(0, "seed of every random choice")
+    threads: int | None = option(None, "CPU threads (default: all cores)")
+    device: str = option("auto", "auto, cpu or cuda")
+    audio: bool = option(True, "pass audio, subtitles and attachments through")
+
+    def __post_init__(self) -> None:
+        goals = [name for name in ("quality", "bpp", "size", "psnr") if getattr(self, name) is not None]
+        if len(goals) > 1:
+            raise UsageError(f"--{' and --'.join(goals)} exclude one another; give one of them")
+        if self.preset is not None and self.time_budget is not None:
+            raise UsageError("--preset and --time-budget exclude one another; give one of them")
+        if self.preset is not None and self.preset not in PRESETS:
+            raise UsageError(f"no preset {self.preset!r}; there are: {', '.join(PRESETS)}")
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        bounds: dict[str, tuple[float, float]] = {
+            "quality": (0, QUALITIES - 1), "bpp": (1e-5, 48), "size": (200, 1 << 50), "psnr": (5, 70),
+            "time_budget": (1, 1e8), "gof": (1, 4096), "seed": (0, 2**31 - 1), "threads": (1, 1024),
+        }  # fmt: skip
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:  # also refuses nan
+                raise UsageError(f"--{name.replace('_', '-')} is {low:g}..{high:g}, not {value:g}")
+        if self.model is not None:
+            raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")
+
+    def described(self) -> dict[str, str]:
+        """What decides the bytes, as text: kept in the file, and compared by ``--resume``."""
+        skip = {"device"}
+        return {key: str(value) for key, value in asdict(self).items() if value is not None and key not in skip}
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """How to decode."""
+
+    frames: tuple[int, int] | None = option(None, "START:STOP, frame indices, half open; drops audio", parse="range")
+    vcodec: str | None = option(None, "encoder of the output (default: libx264 near-lossless for mp4, ffv1 for mkv)")
+    crf: float | None = option(None, "quality of that encoder")
+    audio: bool = option(True, "mux passed-through tracks back")
+    threads: int | None = option(None, "CPU threads (default: all cores)")
+    device: str = option("auto", "auto, cpu or cuda")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report on the way. Unknown numbers are None."""
+
+    frames_done: int
+    frames_total: int | None
+    group: int = 0
+    group_progress: float = 0.0  # of the current group, 0..1
+    step: int = 0
+    psnr: float | None = None  # dB, of what is being fitted
+    bytes_written: int = 0
+    predicted_bytes: int | None = None
+    seconds: float = 0.0  # since the call
+
+    @property
+    def fraction(self) -> float | None:
+        """Of the whole, 0..1."""
+        return None if not self.frames_total else min(1.0, self.frames_done / self.frames_total)
+
+    @property
+    def fps(self) -> float:
+        return self.frames_done / self.seconds if self.seconds > 0 else 0.0
+
+
+OnProgress = Callable[[Progress], None]

@@ -1,0 +1,103 @@
+"""What every codec of the project offers, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nvcodec.container import Cost
+from nvcodec.errors import UsageError
+from nvcodec.fitting.fit import FitStatus
+from nvcodec.format import VideoFormat
+
+Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # Y (H, W), U and V (ceil(H/2), ceil(W/2))
+
+QUALITIES = 64
+PRESETS = ("faster", "fast", "medium", "slow", "slower")
+
+
+def quality_lambda(quality: float) -> float:
+    """Lambda of the objective bpp + lambda x MSE (8-bit scale, 6:1:1 over Y, U, V); eight steps double it."""
+    if not 0 <= quality <= QUALITIES - 1:
+        raise UsageError(f"quality is 0..{QUALITIES - 1}, not {quality:g}")
+    return float(0.0005 * 2 ** (quality / 8))
+
+
+@dataclass(frozen=True)
+class GroupSpec:
+    """Everything that decides a group's bytes beside its frames."""
+
+    quality: float = 32.0
+    target_bytes: int | None = None  # of the group's payload (config and units): met from below
+    psnr_floor: float | None = None  # dB, mean over frames of (6Y + U + V) / 8
+    preset: str = "medium"
+    seconds: float | None = None  # instead of the preset
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"  # while encoding; decoding is always fp32
+    model: str | None = None  # size, where a codec has several
+
+
+@dataclass(frozen=True)
+class CodedUnit:
+    """Part of a group's payload in decode order; see :class:`nvcodec.container.Unit`."""
+
+    first: int
+    count: int
+    payload: bytes
+    references: tuple[int, ...] = ()
+
+
+@dataclass
+class GroupPayload:
+    """A coded group and what the encoder knows of it."""
+
+    config: bytes
+    units: list[CodedUnit]
+    symbol_hash: bytes
+    picture_hash: bytes
+    psnr: float  # dB, as `psnr_yuv` of the evaluation, of the decoded pictures
+    estimated_bytes: float  # what the rate model said
+    goal_met: bool = True
+    steps: int = 0
+    seconds: float = 0.0
+    notes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of config and units."""
+        return len(self.config) + sum(len(unit.payload) for unit in self.units)
+
+
+class GroupDecoder(Protocol):
+    """A group ready to show any of its frames."""
+
+    symbol_hash: bytes  # of the decoded symbols, to be compared with the stream's
+
+    def planes(self, frame: int) -> Planes:
+        """Frame ``frame`` of the group. The same bits whatever was decoded before."""
+        ...
+
+
+class Codec(Protocol):
+    """A pure function from frames and a spec to bytes, and back. Never sees a path or a file."""
+
+    name: str
+    codec_id: int
+
+    def encode_group(self, frames: Sequence[Planes], format: VideoFormat, spec: GroupSpec,
+                     on_status: Callable[[FitStatus], None] | None = None) -> GroupPayload:
+        """Code a group. Deterministic on one machine at one thread count unless ``spec.seconds`` reads the clock."""
+        ...
+
+    def cost(self, config: bytes, format: VideoFormat, frame_count: int) -> Cost:
+        """What decoding takes, from headers alone. Raises :class:`nvcodec.errors.FormatError` for a bad config."""
+        ...
+
+    def open_group(self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int,
+                   device: str = "cpu") -> GroupDecoder:
+        """Decode the symbols of a group whose cost was accepted. Raises FormatError or DamagedError."""
+        ...

@@ -1,0 +1,151 @@
+"""Meeting ``--size``, ``--bpp`` and ``--psnr`` with a fitted network: a last, even change of all its steps.
+
+The fit itself steers towards a size; what is left is trimmed by one offset on all step exponents, found by bisection on
+the real payload (size) or the really decoded pictures (PSNR). Coarser steps make the file smaller and the pictures worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nvcodec.codecs.base import GroupSpec, quality_lambda
+from nvcodec.codecs.sizing import quality_for_psnr
+from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
+from nvcodec.fitting.parameters import CodedParameters
+
+PSNR_SLACK = 0.3  # dB above the floor that a result may have
+PSNR_AIM = 0.02  # stop this close above the floor
+SIZE_FLOOR = 0.93  # of the target
+MOST_OFFSET = 96  # sixteenths of an octave: steps up to 64 times coarser or finer
+CONFIG_BYTES = 40  # set aside for the network's description under a size goal
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A quantised network and its bytes."""
+
+    payload: bytes
+    bits: float  # ideal bits of the symbols and their side information
+    psnr: float | None = None  # dB, where it was measured
+
+
+def quantise(parameters: CodedParameters, offset: int = 0) -> CodedTensors:
+    """Round all parameters with every step exponent raised by ``offset``."""
+
+    def exponent(log2_step: Tensor) -> int:
+        return step_exponent(float(log2_step) + offset / 16)
+
+    def rounded(values: Tensor, code: int) -> np.ndarray:  # type: ignore[type-arg]
+        scaled = values.detach().cpu().double() / float(step_size(code))
+        return torch.clamp(scaled.round(), -(2**30), 2**30).numpy().astype(np.int32)
+
+    exponents = [exponent(step) for step in parameters.weight_steps]
+    weights = [rounded(w, e) for w, e in zip(parameters.weights, exponents, strict=True)]
+    if parameters.embedding is None or parameters.embedding_steps is None:
+        return CodedTensors(weights, exponents)
+    codes = tuple(exponent(step) for step in parameters.embedding_steps.flatten())
+    channels = parameters.embedding.unbind(1)
+    return CodedTensors(weights, exponents, np.stack([rounded(c, e) for c, e in zip(channels, codes, strict=True)]), codes)
+
+
+def last_true(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
+    """The largest n in [low, high] with ``holds(n)``, if holding is falling in n; None if not even ``low`` holds."""
+    if not holds(low):
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low
+
+
+@dataclass(frozen=True)
+class Goal:
+    """No goal: take the fit as it is."""
+
+    lam: float
+    attempts: int = 1
+
+    @staticmethod
+    def of(spec: GroupSpec) -> Goal:
+        if spec.target_bytes is not None:
+            return SizeGoal(quality_lambda(spec.quality), 1, max(1, spec.target_bytes - CONFIG_BYTES))
+        if spec.psnr_floor is not None:
+            return PsnrGoal(quality_lambda(quality_for_psnr(spec.psnr_floor)), 5, spec.psnr_floor)
+        return Goal(quality_lambda(spec.quality))
+
+    def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
+        return Candidate(*encode_tensors(quantise(parameters)))
+
+    def done(self, candidate: Candidate) -> bool:
+        return True
+
+    def met(self, candidate: Candidate, config_bytes: int) -> bool:
+        return True
+
+    def better(self, candidate: Candidate, than: Candidate) -> bool:
+        return False
+
+    def grow(self, count: int, candidate: Candidate) -> int:
+        """Size of the next attempt's network."""
+        return count
+
+
+@dataclass(frozen=True)
+class SizeGoal(Goal):
+    """The finest steps whose payload is not over ``most_bytes``."""
+
+    most_bytes: int = 0
+
+    def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
+        def fits(coarseness: int) -> bool:  # holding falls as steps become finer, so count from coarse to fine
+            return len(encode_tensors(quantise(parameters, -coarseness))[0]) <= self.most_bytes
+
+        finest = last_true(-MOST_OFFSET, MOST_OFFSET, fits)
+        offset = MOST_OFFSET if finest is None else -finest
+        return Candidate(*encode_tensors(quantise(parameters, offset)))
+
+    def met(self, candidate: Candidate, config_bytes: int) -> bool:
+        return SIZE_FLOOR * self.most_bytes <= len(candidate.payload) <= self.most_bytes
+
+
+@dataclass(frozen=True)
+class PsnrGoal(Goal):
+    """The coarsest steps that keep the floor; a larger network and more steps if the fit has not reached it."""
+
+    floor: float = 0.0
+
+    def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
+        measured: dict[int, float] = {}
+
+        def holds(offset: int) -> bool:
+            measured[offset] = psnr(quantise(parameters, offset))
+            return measured[offset] >= self.floor
+
+        # fine steps first: rounding may be what is in the way
+        low = 0 if holds(0) else -32
+        offset = last_true(low, MOST_OFFSET, holds)
+        offset = -32 if offset is None else offset
+        return Candidate(*encode_tensors(quantise(parameters, offset)), measured[offset])
+
+    def done(self, candidate: Candidate) -> bool:
+        return self.met(candidate, 0)
+
+    def met(self, candidate: Candidate, config_bytes: int) -> bool:
+        assert candidate.psnr is not None
+        return self.floor <= candidate.psnr <= self.floor + PSNR_SLACK
+
+    def better(self, candidate: Candidate, than: Candidate) -> bool:
+        assert candidate.psnr is not None and than.psnr is not None
+        if candidate.psnr >= self.floor and than.psnr >= self.floor:
+            return len(candidate.payload) < len(than.payload)
+        return candidate.psnr > than.psnr
+
+    def grow(self, count: int, candidate: Candidate) -> int:
+        assert candidate.psnr is not None
+        missing = max(0.0, self.floor - candidate.psnr)
+        return int(count * min(6.0, 1.3 * 2 ** (missing / 2.5)))

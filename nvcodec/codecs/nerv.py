@@ -1,0 +1,97 @@
+"""``--codec nerv``: a network of time alone (NeRV, Chen et al. 2021), coded with rate in the loop.
+
+The network shows the six half-size planes of 4:2:0. There is no embedding: all bits are weights.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from nvcodec.codecs.fields import FieldReader, FieldWriter
+from nvcodec.codecs.fitted import FittedCodec
+from nvcodec.codecs.grids import MOST_WIDTH, choose_strides, get_grid, get_strides, grid_of, put_strides
+from nvcodec.codecs.tensors import Shapes
+from nvcodec.fitting.clip import CHANNELS
+from nvcodec.models.nerv import NeRV, NeRVConfig
+
+GRID_ROWS = 5.0
+MIN_WIDTH = 12
+HIDDEN = 128
+LEVELS = 40
+
+
+class NeRVCodec(FittedCodec):
+    """See the module."""
+
+    name = "nerv"
+    codec_id = 1
+
+    def plan(self, count: int, frames: int, rows: int, columns: int) -> NeRVConfig:
+        """The widest stem whose network has at most ``count`` weights."""
+        strides = choose_strides(rows, columns, GRID_ROWS)
+        grid = grid_of(rows, columns, strides)
+        low, high = 1, 2048
+
+        def config(width: int) -> NeRVConfig:
+            hidden = max(16, min(HIDDEN, count // 400))
+            return NeRVConfig(grid, width, strides, MIN_WIDTH, 1, hidden, 1.25, LEVELS, CHANNELS)
+
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = self.shapes(config(middle), frames).count <= count
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return config(low)
+
+    def pack(self, config: NeRVConfig) -> bytes:
+        fields = FieldWriter()
+        put_strides(fields, config.strides)
+        fields.put(*config.grid, config.width, config.min_width, config.expansion, config.hidden)
+        fields.put(round(config.pe_base * 100), config.pe_levels)
+        return bytes(fields.data)
+
+    def unpack(self, data: bytes, rows: int, columns: int) -> NeRVConfig:
+        fields = FieldReader(data)
+        strides = get_strides(fields)
+        grid = get_grid(fields, strides, rows, columns)
+        width = fields.get("width", 1, MOST_WIDTH)
+        min_width = fields.get("least width", 1, MOST_WIDTH)
+        expansion = fields.get("expansion", 1, 16)
+        hidden = fields.get("hidden width", 1, MOST_WIDTH)
+        base = fields.get("encoding base", 100, 400) / 100
+        levels = fields.get("encoding levels", 1, 128)
+        fields.end()
+        return NeRVConfig(grid, width, strides, min_width, expansion, hidden, base, levels, CHANNELS)
+
+    def network(self, config: NeRVConfig) -> nn.Module:
+        return NeRV(config)
+
+    def shapes(self, config: NeRVConfig, frames: int) -> Shapes:
+        out: list[tuple[int, ...]] = []
+
+        def layer(c_out: int, *rest: int) -> None:
+            out.extend([(c_out, *rest), (c_out,)])
+
+        layer(config.hidden, 2 * config.pe_levels)
+        layer(prod(config.grid) * config.width, config.hidden)
+        widths = [config.width, *config.widths()]
+        for c_in, c_out, stride in zip(widths[:-1], widths[1:], config.strides, strict=True):
+            layer(c_out * stride * stride, c_in, 3, 3)
+        layer(config.out_channels, widths[-1], 1, 1)
+        return Shapes(tuple(out))
+
+    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+        return torch.tensor(frames, dtype=torch.float32, device=device) / count
+
+    def network_cost(self, config: NeRVConfig) -> tuple[int, int]:
+        cells = prod(config.grid)
+        macs = config.hidden * (2 * config.pe_levels + cells * config.width)
+        most = 0
+        widths = [config.width, *config.widths()]
+        for c_in, c_out, s in zip(widths[:-1], widths[1:], config.strides, strict=True):
+            macs += cells * c_in * c_out * s * s * 9
+            most = max(most, cells * (c_in + 2 * c_out * s * s))
+            cells *= s * s
+        return macs + cells * widths[-1] * config.out_channels, max(most, cells * (widths[-1] + 2 * CHANNELS))

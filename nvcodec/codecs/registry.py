@@ -1,0 +1,44 @@
+"""The codecs by name and by number. A codec is one file and one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from nvcodec.codecs.base import Codec
+from nvcodec.errors import UnsupportedError, UsageError
+
+# name -> (id in the stream, "module:class"); ids are never reused
+CODECS: dict[str, tuple[int, str]] = {
+    "nerv": (1, "nvcodec.codecs.nerv:NeRVCodec"),
+    "hnerv": (2, "nvcodec.codecs.hnerv:HNeRVCodec"),
+}
+AUTO = "hnerv"  # what --codec auto means
+
+
+def register(name: str, codec_id: int, target: str) -> None:
+    """Add a codec from outside the package; ``target`` is "module:class". Ids 0xF000..0xFFFF are for private use.
+
+    Raises :class:`UsageError` if the name or the id is taken.
+    """
+    taken = {number: known for known, (number, _) in CODECS.items()}
+    if CODECS.get(name, (codec_id, target)) != (codec_id, target) or taken.get(codec_id, name) != name:
+        raise UsageError(f"codec {name!r} or id {codec_id} is registered already")
+    CODECS[name] = (codec_id, target)
+
+
+def get_codec(name: str) -> Codec:
+    """The codec called ``name``, or the default for "auto"; raises :class:`UsageError`."""
+    name = AUTO if name == "auto" else name
+    if name not in CODECS:
+        raise UsageError(f"no codec {name!r}; there are: auto, {', '.join(CODECS)}")
+    module, _, attribute = CODECS[name][1].partition(":")
+    codec: Codec = getattr(import_module(module), attribute)()
+    return codec
+
+
+def codec_name(codec_id: int) -> str:
+    """The name behind an id of a stream; raises :class:`UnsupportedError`."""
+    for name, (number, _) in CODECS.items():
+        if number == codec_id:
+            return name
+    raise UnsupportedError(f"the stream was made by codec number {codec_id}, which this version does not have")

@@ -1,0 +1,84 @@
+"""What a fitted codec transmits: weights and an embedding, each with learned quantisation steps.
+
+While fitting, rounding is replaced by uniform noise of one step (Balle et al. 2017), later by rounding with a
+straight-through gradient. Steps are powers of two in log2 units, learned with everything else.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nvcodec.fitting.rate import laplace_bits
+
+STEP_GRID = 16  # coded steps are 2**(n / 16)
+
+
+def _perturb(values: Tensor, noise: bool, generator: torch.Generator | None) -> Tensor:
+    """Values in steps with uniform noise, or rounded with a straight-through gradient."""
+    if noise:
+        return values + (torch.rand(values.shape, generator=generator, device=values.device) - 0.5)
+    return values + (values.round() - values).detach()
+
+
+class CodedParameters(nn.Module):
+    """The transmitted numbers of one network.
+
+    ``weights[name]`` are float32 masters, ``weight_steps[name]`` their log2 steps (one a tensor); ``embedding`` is
+    (T, C, h, w) with ``embedding_steps`` (1, C, 1, 1), or None.
+    """
+
+    def __init__(self, network: nn.Module, embedding: Tensor | None = None, resolution: float = 8.0) -> None:
+        super().__init__()
+        self.names = [name for name, _ in network.named_parameters()]
+        self.weights = nn.ParameterList(nn.Parameter(p.detach().clone()) for _, p in network.named_parameters())
+        steps = [math.log2(max(float(p.detach().square().mean().sqrt()), 2e-3) / resolution) for p in self.weights]
+        self.weight_steps = nn.ParameterList(nn.Parameter(torch.tensor(step)) for step in steps)
+        self.embedding: nn.Parameter | None = None
+        self.embedding_steps: nn.Parameter | None = None
+        if embedding is not None:
+            self.embedding = nn.Parameter(embedding.clone())
+            spread = embedding.square().mean((0, 2, 3), keepdim=True).sqrt().clamp_min(1e-3)
+            self.embedding_steps = nn.Parameter(torch.log2(spread / resolution))
+
+    @property
+    def count(self) -> int:
+        """Coded numbers, steps apart."""
+        return sum(p.numel() for p in self.weights) + (0 if self.embedding is None else self.embedding.numel())
+
+    def perturbed_weights(self, noise: bool, generator: torch.Generator | None = None) -> dict[str, tuple[Tensor, Tensor]]:
+        """name -> (values in steps, step)."""
+        out = {}
+        for name, weight, log_step in zip(self.names, self.weights, self.weight_steps, strict=True):
+            step = torch.exp2(log_step)
+            out[name] = (_perturb(weight / step, noise, generator), step)
+        return out
+
+    def perturbed_embedding(self, frames: list[int], noise: bool, generator: torch.Generator | None = None) -> Tensor:
+        """(len(frames), C, h, w) as the decoder will see it, up to noise."""
+        assert self.embedding is not None and self.embedding_steps is not None
+        step = torch.exp2(self.embedding_steps)
+        return _perturb(self.embedding[frames] / step, noise, generator) * step
+
+    def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
+        """Modelled bits of all weights, a differentiable scalar."""
+        return torch.stack([laplace_bits(values) for values, _ in perturbed.values()]).sum()
+
+    def embedding_bits(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
+        """Modelled bits of the whole embedding, frame differences where they are shorter (per channel)."""
+        assert self.embedding is not None and self.embedding_steps is not None
+        values = _perturb(self.embedding / torch.exp2(self.embedding_steps), noise, generator)
+        alone = [laplace_bits(channel) for channel in values.unbind(1)]
+        if values.shape[0] == 1:
+            return torch.stack(alone).sum()
+        change = torch.cat([values[:1], values[1:] - values[:-1]])
+        return torch.stack([torch.minimum(a, laplace_bits(c)) for a, c in zip(alone, change.unbind(1), strict=True)]).sum()
+
+    @torch.no_grad()
+    def snap_steps(self) -> None:
+        """Put every step on the grid that the stream can express."""
+        for steps in [*self.weight_steps, self.embedding_steps]:
+            if steps is not None:
+                steps.copy_((steps * STEP_GRID).round() / STEP_GRID)
