@@ -1,19 +1,31 @@
-"""The work behind `eval.on_gpu`'s parts, each a process of its own that prints one JSON object. Needs no PyAV."""
+"""The work behind `eval.on_gpu`'s parts, each a process of its own that prints one JSON object. Needs no PyAV.
+
+    python -m eval.gpu_parts fit bunny.npz bunny.payload.npz --codec hnerv --quality 28 --seconds 240
+    python -m eval.gpu_parts decode bunny.npz bunny.payload.npz --codec hnerv
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
-from nvcodec.errors import NvcodecError, UsageError
+import numpy as np
+import torch
+
+from nvcodec.codecs.base import GroupSpec, Planes
+from nvcodec.codecs.registry import get_codec
+from nvcodec.errors import InputError, NvcodecError
+from nvcodec.format import VideoFormat
+from nvcodec.hardware import fast_precision, pick_device
+from nvcodec.metrics import bpp, psnr_yuv
 
 
-def device() -> dict[str, Any]:
+def device(given: argparse.Namespace) -> dict[str, Any]:
     """What this machine computes with."""
-    import torch
-
     found: dict[str, Any] = {"torch": torch.__version__, "cuda": torch.version.cuda, "devices": []}
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
@@ -22,29 +34,87 @@ def device() -> dict[str, Any]:
     return found
 
 
+def load_clip(path: Path) -> tuple[list[Planes], VideoFormat]:
+    """The pictures that `eval.on_gpu prepare` wrote.
+
+    Raises:
+        InputError: the file is missing or no such file of arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            y, u, v = arrays["y"], arrays["u"], arrays["v"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} holds no pictures: {error}") from None
+    fmt = VideoFormat(y.shape[2], y.shape[1], 8 if y.dtype == np.uint8 else 10)
+    return list(zip(y, u, v, strict=True)), fmt
+
+
 def fit(given: argparse.Namespace) -> dict[str, Any]:
-    """Fits one group of pictures on the GPU and writes its payload."""
-    raise UsageError("fits on a GPU are not wired to the codecs yet")
+    """Codes a clip as one group and writes its config and units."""
+    frames, fmt = load_clip(given.clip)
+    where = pick_device(given.device)
+    effort = {"seconds": given.seconds} if given.seconds else {"preset": given.preset}
+    spec = GroupSpec(quality=given.quality, device=where, precision=fast_precision(where), **effort)
+    coded = get_codec(given.codec).encode_group(frames, fmt, spec)
+    units: dict[str, Any] = {f"unit{i}": np.frombuffer(unit.payload, np.uint8) for i, unit in enumerate(coded.units)}
+    with given.payload.open("wb") as file:
+        np.savez(file, config=np.frombuffer(coded.config, np.uint8), **units)
+    return {
+        "frames": len(frames),
+        "bytes": coded.size,
+        "bpp": bpp(coded.size, fmt.width, fmt.height, len(frames)),
+        "estimated_bytes": coded.estimated_bytes,
+        "psnr_yuv": coded.psnr,
+        "steps": coded.steps,
+        "seconds": coded.seconds,
+        "precision": spec.precision,
+        "device": where,
+        "peak_device_bytes": torch.cuda.max_memory_allocated() if where != "cpu" else None,
+        **coded.notes,
+    }
 
 
 def decode(given: argparse.Namespace) -> dict[str, Any]:
-    """Decodes a payload on the GPU again and again; frames a second and the PSNR of the pictures."""
-    raise UsageError("decodes on a GPU are not wired to the codecs yet")
+    """Decodes a group: seconds until it is open, frames a second after one of warming up, PSNR against the clip."""
+    frames, fmt = load_clip(given.clip)
+    where = pick_device(given.device)
+    with np.load(given.payload, allow_pickle=False) as arrays:
+        config = arrays["config"].tobytes()
+        units = [arrays[f"unit{i}"].tobytes() for i in range(len(arrays.files) - 1)]
+    start = time.perf_counter()
+    decoder = get_codec(given.codec).open_group(config, units, fmt, len(frames), where)
+    opened = time.perf_counter() - start
+    decoder.planes(0)
+    start = time.perf_counter()
+    shown = [decoder.planes(i) for i in range(len(frames))]  # planes come back to the CPU, so nothing is left pending
+    seconds = time.perf_counter() - start
+    quality = [psnr_yuv(a, b, fmt.bit_depth) for a, b in zip(frames, shown, strict=True)]
+    return {
+        "open_seconds": opened,
+        "decode_fps": len(frames) / seconds,
+        "psnr_yuv": sum(quality) / len(quality),
+        "device": where,
+    }
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m eval.gpu_parts", description=(__doc__ or "").split("\n\n")[0])
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m eval.gpu_parts", description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(dest="what", required=True)
-    commands.add_parser("device")
-    for name in ("fit", "decode"):
+    commands.add_parser("device").set_defaults(call=device)
+    for name, call in (("fit", fit), ("decode", decode)):
         command = commands.add_parser(name)
-        command.add_argument("clip", help="what `eval.on_gpu prepare` wrote")
-        command.add_argument("payload", help="file of the group's payload")
+        command.set_defaults(call=call)
+        command.add_argument("clip", type=Path, help="what `eval.on_gpu prepare` wrote")
+        command.add_argument("payload", type=Path, help="file of the coded group")
         command.add_argument("--codec", default="hnerv")
+        command.add_argument("--device", default="auto")
         if name == "fit":
-            command.add_argument("--quality", type=int, default=32)
-            command.add_argument("--steps", type=int, default=2000)
+            command.add_argument("--quality", type=float, default=32)
+            effort = command.add_mutually_exclusive_group()
+            effort.add_argument("--preset", default="medium")
+            effort.add_argument("--seconds", type=float)
     return parser.parse_args(arguments)
 
 
@@ -52,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Does one part and prints what it found."""
     given = parse(arguments)
     try:
-        print(json.dumps(device() if given.what == "device" else {"fit": fit, "decode": decode}[given.what](given)))
+        print(json.dumps(given.call(given)))
     except NvcodecError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

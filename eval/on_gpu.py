@@ -34,18 +34,19 @@ class Part:
     limit: float  # seconds
 
 
-def parts(clip: Path, steps: int) -> list[Part]:
-    """All parts in order, the ones that others need first."""
+def parts(clip: Path, out: Path, seconds: float) -> list[Part]:
+    """All parts in order, the ones that others need first; ``seconds`` is the budget of each fit."""
     worker = (sys.executable, "-m", "eval.gpu_parts")
     named = [
         Part("device", (*worker, "device"), 120),
         Part("tests", (sys.executable, "-m", "pytest", "-q", "-m", "cuda", "tests"), 480),
     ]
     for quality in QUALITIES:
-        payload = clip.with_suffix(f".hnerv.q{quality}.payload")
-        fit = ("fit", str(clip), str(payload), "--codec", "hnerv", "--quality", str(quality), "--steps", str(steps))
-        named.append(Part(f"fit hnerv q{quality} {steps} steps", (*worker, *fit), 540))
-        named.append(Part(f"decode hnerv q{quality} {steps} steps", (*worker, "decode", str(clip), str(payload)), 240))
+        name = f"hnerv q{quality} {seconds:.0f} s"
+        files = (str(clip), str(out / f"{clip.stem}.{name.replace(' ', '_')}.npz"))
+        effort = ("--quality", str(quality), "--seconds", str(seconds))
+        named.append(Part(f"fit {name}", (*worker, "fit", *files, "--codec", "hnerv", *effort), 1.3 * seconds + 120))
+        named.append(Part(f"decode {name}", (*worker, "decode", *files, "--codec", "hnerv"), 240))
     return named
 
 
@@ -102,7 +103,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     run = commands.add_parser("run", help="run the parts that are left")
     run.add_argument("--clip", type=Path, required=True, help="what `prepare` wrote")
     run.add_argument("--out", type=Path, default=Path("out/gpu"))
-    run.add_argument("--steps", type=int, default=2000, help="of each fit")
+    run.add_argument("--fit-seconds", type=float, default=240, help="time budget of each fit")
     run.add_argument("--parts", help="only parts whose name holds this")
     run.add_argument("--seconds", type=float, default=540, help="of this call in all")
     run.add_argument("--list", action="store_true", help="show the parts and what is done")
@@ -124,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(given: argparse.Namespace) -> int:
     """Runs or lists the chosen parts; 1 if one of those run now failed."""
-    chosen = [part for part in parts(given.clip, given.steps) if (given.parts or "") in part.name]
+    chosen = [part for part in parts(given.clip, given.out, given.fit_seconds) if (given.parts or "") in part.name]
     if not chosen:
         raise UsageError(f"no part is named {given.parts!r}")
     results = Results(given.out / "results.jsonl")

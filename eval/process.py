@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import re
 import signal
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.errors import NvcodecError
+from nvcodec.hardware import cpu_model
 
 ROOT = Path(__file__).resolve().parent.parent
 _CALL = "import sys; from nvcodec.cli import main; sys.exit(main())"
@@ -108,13 +107,8 @@ def _git(*arguments: str) -> str:
 
 def machine() -> str:
     """CPU model, the cores that this process may use, and the GPU where torch sees one."""
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    model = found.group(1).strip() if found else platform.processor() or platform.machine()
     cores = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} core{'s' if cores != 1 else ''}{_gpu()}"
+    return f"{cpu_model()}, {cores} core{'s' if cores != 1 else ''}{_gpu()}"
 
 
 def _gpu() -> str:

