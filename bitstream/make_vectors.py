@@ -40,7 +40,9 @@ def group(number: int = 0, count: int = 2, first: int | None = None, **changes: 
     first = number * count if first is None else first
     units = [Unit(i, 1, (i - 1,) if i else (), b"unit %d.%d" % (number, i)) for i in range(count)]
     pts = list(range(first, first + count))
-    made = Group(number, first, count, None, b"\x01", units, b"symbols%d" % number, b"picture%d" % number, pts, [1] * count)
+    made = Group(
+        number, first, count, None, b"\x01", units, b"symbols%d" % number, b"picture%d" % number, pts, [1] * count
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -112,10 +114,13 @@ def good() -> Files:
     yield "walkthrough", video({"encoder": "demo"}, group(0))
     yield "empty", video()
     yield "colour", video(group(0, 1), header=SequenceHeader(hdr, 65280))
-    yield "timing", video(
-        group(0, 3, pts=[-50, -25, 0], durations=[25, 25, 25]),
-        group(1, 3, pts=[25, 58, 92], durations=[33, 34, 33]),
-        group(2, 3, pts=[125, 125, 1 << 40], durations=[0, 7, (1 << 40) - 1]),
+    yield (
+        "timing",
+        video(
+            group(0, 3, pts=[-50, -25, 0], durations=[25, 25, 25]),
+            group(1, 3, pts=[25, 58, 92], durations=[33, 34, 33]),
+            group(2, 3, pts=[125, 125, 1 << 40], durations=[0, 7, (1 << 40) - 1]),
+        ),
     )
     yield "units", video(group(0, 4, units=hidden), group(1, 4, depends_on=0), group(2, 4, depends_on=0))
     yield "one_unit", video(group(0, 200, units=[Unit(0, 200, (), b"net")]))
@@ -130,7 +135,10 @@ def good() -> Files:
     newer = ch.pack_chunk(ch.HEAD, pack_header(replace(HEADER, minor=1)) + b"new field")
     yield "newer_minor", assemble(ch.pack_chunk(ch.META, b"\0later"), raw_group(pack_group(group(0, 1))), head=newer)
     yield "no_index", assemble(raw_group(pack_group(group(0, 1))), index=False)
-    yield "concatenated", sample() + video({"encoder": "other", "b": "2"}, AUDIO, group(0), [Packet(0, b"p", 0, 0, 960)])
+    yield (
+        "concatenated",
+        sample() + video({"encoder": "other", "b": "2"}, AUDIO, group(0), [Packet(0, b"p", 0, 0, 960)]),
+    )
     yield "concatenated_later", video(group(0)) + video(group(0, pts=[100, 101]))
 
 
@@ -148,6 +156,10 @@ def damaged() -> Files:
     yield "lost_bytes", data[: second + 20] + data[second + 25 :]
     yield "metadata", flip(data, offset_of(data, ch.META) + 12)
     yield "track", flip(data, offset_of(data, ch.TRAK) + 12)
+    lost = video(AUDIO, replace(AUDIO, language="deu"), [Packet(1, b"B", 0), Packet(0, b"A", 0)], group(0))
+    first = offset_of(lost, ch.TRAK)
+    yield "first_of_two_tracks", flip(lost, first + 12)
+    yield "first_of_two_tracks_no_index", lost[:first] + lost[first + 20 : offset_of(lost, ch.INDX)]
     yield "packets", flip(data, offset_of(data, ch.PKTS, 1) + 20)
     yield "index", flip(data, offset_of(data, ch.INDX) + 12)
     yield "tail", flip(data, offset_of(data, ch.TAIL) + 12)
@@ -212,7 +224,8 @@ def refused() -> Files:
     yield "metadata_not_utf8", assemble(ch.pack_chunk(ch.META, b"\1\1\xff\0"))
     yield "metadata_over_payload", assemble(ch.pack_chunk(ch.META, b"\1\1a\x7f"))
     yield "packet_of_no_track", assemble(ch.pack_chunk(ch.PKTS, b"\1\0\0\0\0"))
-    yield "track_kind_0", assemble(ch.pack_chunk(ch.TRAK, bytes(1) + b"\1\0\0\0\1\0\0\0" + bytes(3)))
+    yield "track_1_first", assemble(ch.pack_chunk(ch.TRAK, b"\1\1\1\0\0\0\1\0\0\0" + bytes(3)))
+    yield "track_kind_0", assemble(ch.pack_chunk(ch.TRAK, bytes(2) + b"\1\0\0\0\1\0\0\0" + bytes(3)))
     yield "unlike_sequences", video(group(0)) + video(group(0), header=replace(HEADER, codec_id=65280))
 
 
@@ -228,7 +241,10 @@ def truncated() -> Files:
     yield "in_index", data[: offset_of(data, ch.TAIL) - 2]
     yield "before_tail", data[: offset_of(data, ch.TAIL)]
     yield "in_tail", data[:-1]
-    yield "two_gigabytes_declared", data[: offset_of(data, ch.INDX)] + struct.pack("<4sBI", b"GRUP", 1, (1 << 31) - 1) + b"x"
+    yield (
+        "two_gigabytes_declared",
+        data[: offset_of(data, ch.INDX)] + struct.pack("<4sBI", b"GRUP", 1, (1 << 31) - 1) + b"x",
+    )
     yield "zeros_behind", data[: offset_of(data, ch.GRUP, 2) + 30] + bytes(60)
     yield "cut_then_whole", data[: offset_of(data, ch.GRUP, 2) + 30] + data
 

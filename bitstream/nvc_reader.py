@@ -101,6 +101,10 @@ class Fields:
         need(self.newer or self.at == len(self.data), "bytes behind the last field")
 
 
+def named(names, values):
+    return dict(zip(names.split(), values, strict=True))
+
+
 def time(value):
     need(-TIME_BOUND < value < TIME_BOUND, "a time is out of range")
     return value
@@ -123,7 +127,7 @@ def parse_head(payload):
     f.reserved(good, "a reserved value in the sequence header")
     h = {"codec_id": codec, "level": level, "minor": minor, "width": width, "height": height, "bit_depth": depth,
          "chroma_siting": siting, "timebase": f.ratio(), "frame_rate": f.ratio(zero=True), "sample_aspect": f.ratio(),
-         "colour": dict(zip(("primaries", "transfer", "matrix", "full_range"), (*colour, bool(full)))),
+         "colour": named("primaries transfer matrix full_range", (*colour, bool(full))),
          "rotation": 90 * turns, "mastering": None, "content_light": None}
     extras = f.fixed("B")[0]
     f.reserved(extras <= 3, "reserved extras")
@@ -132,7 +136,7 @@ def parse_head(payload):
         h["mastering"] = {"primaries": [list(n[i:i + 2]) for i in (0, 2, 4)], "white_point": list(n[6:8]),
                           "max_luminance": n[8], "min_luminance": n[9]}
     if extras & 2:
-        h["content_light"] = dict(zip(("max_content", "max_average"), f.fixed("HH")))
+        h["content_light"] = named("max_content max_average", f.fixed("HH"))
     f.finish()
     need(width * height <= LEVELS.get(level, (1 << 33,))[0], "the picture is over the stream's level")
     return h
@@ -147,11 +151,11 @@ def parse_times(f, count):
         time(first + count * step)
         return first, first + count * step, lambda: ([first + i * step for i in range(count)], [step] * count)
     gaps = [f.uv() for _ in range(count - 1)]
-    durations = gaps + [f.uv()] if mode == 1 else [f.uv() for _ in range(count)]
+    durations = [*gaps, f.uv()] if mode == 1 else [f.uv() for _ in range(count)]
     pts = [first]
     for gap in gaps:
         pts.append(pts[-1] + gap)
-    end = [time(p + d) for p, d in zip(pts, durations)][-1]
+    end = [time(p + d) for p, d in zip(pts, durations, strict=True)][-1]
     return first, end, lambda: (pts, durations)
 
 
@@ -191,12 +195,13 @@ def parse_group(payload, minor):
 
 def parse_track(payload, minor):
     f = Fields(payload, minor)
-    kind = f.fixed("B")[0]
+    number, kind = f.uv(0, 1023), f.fixed("B")[0]
     f.reserved(kind in TRACK_KINDS, f"track kind {kind}")
     ratio, language, codec = f.ratio(), f.text(64), f.text(64)
     parameters = f.raw(f.uv()).hex()
     f.finish()
-    return {"kind": TRACK_KINDS[kind], "codec": codec, "timebase": ratio, "language": language, "parameters": parameters}
+    track = {"kind": TRACK_KINDS[kind], "codec": codec, "timebase": ratio, "language": language}
+    return number, track | {"parameters": parameters}
 
 
 def parse_packets(payload, minor, track_count):
@@ -352,10 +357,8 @@ class File:
     def scan(self, at, end):
         self.done, self.opened = [], False
         while at is not None and at < end:
-            if self.data[at:at + 8] == SIGNATURE and at + 8 <= end:
-                at = self.begin(at, end)
-            else:
-                at = self.step(at, end)
+            signature = self.data[at:at + 8] == SIGNATURE and at + 8 <= end
+            at = self.begin(at, end) if signature else self.step(at, end)
         return self.done
 
     def begin(self, at, end):
@@ -490,9 +493,9 @@ class File:
 def pixels_and_bytes(header, frames=0, size=0):
     """Section 7.2: refuse what is over the reader's limits, then what is over the stream's own level."""
     amounts = (header["width"] * header["height"], frames, size)
-    need(all(a <= b for a, b in zip(amounts, LEVELS[5])), f"over the limits: {amounts}", "LimitError")
+    need(all(a <= b for a, b in zip(amounts, LEVELS[5], strict=True)), f"over the limits: {amounts}", "LimitError")
     if header["level"]:
-        need(all(a <= b for a, b in zip(amounts, LEVELS[header["level"]])), "over the stream's level")
+        need(all(a <= b for a, b in zip(amounts, LEVELS[header["level"]], strict=True)), "over the stream's level")
 
 
 def same_video(a, b):
@@ -519,36 +522,44 @@ def add_sequence(file, out, number, sequence, end):
     same = same_video(out["sequences"][0]["header"], header)
     rows = [chunk["row"] for chunk in sequence["chunks"] if "row" in chunk]
     shift = end - rows[0][4] if number and same and rows and rows[0][4] < end else 0
-    base, own, tracks = out["frame_count"], {}, []
+    base, own, tracks, batches, hurt = out["frame_count"], {}, [], [], sequence["hurt"]
     for chunk in sequence["chunks"]:
         kind, size = chunk["type"], chunk["size"]
         payload = file.payload(chunk["offset"], size)
         if kind in (b"TRAK", b"PKTS"):
             out["passthrough_bytes"] += size
         if chunk["sound"] and kind != b"xxxx":
-            need((kind, size - 13) == struct.unpack_from("<4sxI", data_at(file, chunk)), "the index is wrong about a chunk")
-            file.judge(kind, file.data[chunk["offset"] + 4], header)
+            found, flags, length = struct.unpack_from("<4sBI", file.data, chunk["offset"])
+            need((kind, size) == (found, length + 13), "the index is wrong about a chunk")
+            file.judge(kind, flags, header)
         if kind == b"GRUP" and "row" in chunk:
             need(same, f"sequence {number} is another video than the first", "UnsupportedError")
             out["groups"].append(describe_group(chunk, payload, header, number, base, shift))
             out["frame_count"] = base + chunk["row"][1] + chunk["row"][2]
-        elif kind == b"META" and chunk["sound"]:
-            own |= parse_metadata(payload, minor)
+        elif kind == b"META":
+            hurt |= not chunk["sound"]
+            own |= parse_metadata(payload, minor) if chunk["sound"] else {}
         elif kind == b"TRAK":
-            tracks.append(add_track(out, parse_track(payload, minor), len(tracks), number) if chunk["sound"] else None)
+            if not chunk["sound"]:
+                hurt = True
+                continue
+            local, track = parse_track(payload, minor)
+            if local == len(tracks) or (hurt and local > len(tracks)):
+                tracks += [None] * (local - len(tracks)) + [add_track(out, track, local, number)]
+            else:
+                need(hurt, "a track that does not follow the one before")
+                file.damage.append([chunk["offset"], "order"])
         elif kind == b"PKTS" and chunk["sound"]:
-            for packet in parse_packets(payload, minor, len(tracks)):
-                add_packet(out, packet, tracks, shift, header)
+            batches.append((payload, len(tracks)))
+    for payload, known in batches:
+        for packet in parse_packets(payload, minor, 1024 if hurt else known):
+            add_packet(out, packet, tracks + [None] * 1024, shift, header)
     out["metadata"] = own | out["metadata"]
     return sequence["end_pts"] + shift if rows else end
 
 
-def data_at(file, chunk):
-    return file.data[chunk["offset"]:chunk["offset"] + 9]
-
-
 def describe_group(chunk, payload, header, sequence, base, shift):
-    number, first, count, on, pts_first = chunk["row"]
+    number, first, count, on, _ = chunk["row"]
     out = {"sequence": sequence, "number": number, "first_frame": base + first, "frame_count": count,
            "depends_on": on, "offset": chunk["offset"], "length": chunk["size"], "damaged": not chunk["sound"]}
     pixels_and_bytes(header, count, len(payload))

@@ -18,16 +18,19 @@ META_ENTRIES_MAX = 1024
 _KEY, _PTS, _DTS, _DTS_IS_PTS = 1, 2, 4, 8
 
 
-def pack_track(track: Track) -> bytes:
+def pack_track(track: Track, number: int) -> bytes:
+    """The payload of TRAK for track ``number`` of its sequence."""
     if track.kind not in KINDS:
         raise FormatError(f"a track of kind {track.kind!r} cannot be written")
-    out = bytes([KINDS[track.kind]]) + f.fraction(track.timebase, "a track's time base")
+    out = f.uv(number) + bytes([KINDS[track.kind]]) + f.fraction(track.timebase, "a track's time base")
     out += f.text(track.language, NAME_MAX, "a track's language") + f.text(track.codec, NAME_MAX, "a track's codec")
     return out + f.blob(track.parameters, f.U63_MAX, "a track's parameters")
 
 
-def parse_track(payload: bytes, newer: bool = False) -> Track:
+def parse_track(payload: bytes, newer: bool = False) -> tuple[int, Track]:
+    """A track and its number."""
     c = f.Cursor(payload, "track", newer)
+    number = c.uv(TRACKS_MAX - 1, name="number")
     kind = c.u8()
     if kind not in _KIND_NAMES:
         raise c.reserved(f"kind {kind} is reserved")
@@ -35,7 +38,7 @@ def parse_track(payload: bytes, newer: bool = False) -> Track:
     language, codec = c.text(NAME_MAX, "language"), c.text(NAME_MAX, "codec")
     track = Track(_KIND_NAMES[kind], codec, timebase, language, c.blob(c.left, "parameters"))
     c.finish()
-    return track
+    return number, track
 
 
 @dataclass

@@ -37,7 +37,7 @@ class Joined:
         self.tracks: list[Track] = []
         self.groups: list[GroupEntry] = []
         self.frame_count = 0
-        self._base = 0  # frames of the sequences before
+        self.bases: list[int] = []  # frames before each sequence
         self._end = 0  # pts where the video so far ends
         self._shifts: list[int | None] = []  # ticks to add, None: not known before the first group
         self._track_maps: list[list[int | None]] = []
@@ -45,7 +45,7 @@ class Joined:
 
     def start(self, header: SequenceHeader) -> None:
         self.headers.append(header)
-        self._base = self.frame_count
+        self.bases.append(self.frame_count)
         self._shifts.append(None)
         self._track_maps.append([])
 
@@ -65,17 +65,22 @@ class Joined:
             if self._metadata_from.setdefault(key, current) == current:
                 self.metadata[key] = value
 
-    def add_track(self, track: Track | None) -> None:
-        """``None`` stands for a track whose chunk is damaged."""
+    def add_track(self, number: int, track: Track, gap: bool) -> bool:
+        """Track ``number`` of the current sequence; ``False`` if it does not follow. Some may be missing if ``gap``."""
         local = self._track_maps[-1]
-        if track is not None:
-            index = len(local)
-            same = len(self.headers) > 1 and index < len(self.tracks) and self.tracks[index] == track
-            if not same:
-                self.tracks.append(track)
-            local.append(index if same else len(self.tracks) - 1)
-        else:
-            local.append(None)
+        if number < len(local) or (number > len(local) and not gap):
+            return False
+        local += [None] * (number - len(local))
+        same = len(self.headers) > 1 and self.tracks[number : number + 1] == [track]
+        if not same:
+            self.tracks.append(track)
+        local.append(number if same else len(self.tracks) - 1)
+        return True
+
+    @property
+    def track_count(self) -> int:
+        """Tracks of the current sequence, lost ones too."""
+        return len(self._track_maps[-1])
 
     def add_group(self, row: GroupRow, offset: int, length: int, damaged: bool = False) -> GroupEntry:
         sequence = len(self.headers) - 1
@@ -83,7 +88,7 @@ class Joined:
             late = sequence > 0 and row.pts_first < self._end and not self.difference(sequence)
             self._shifts[sequence] = self._end - row.pts_first if late else 0
         entry = GroupEntry(
-            row.number, self._base + row.first_frame, row.frame_count, row.depends_on, offset, length,
+            row.number, self.bases[sequence] + row.first_frame, row.frame_count, row.depends_on, offset, length,
             sequence, row.pts_first + self.shift(sequence), damaged,
         )  # fmt: skip
         self.groups.append(entry)
@@ -99,8 +104,9 @@ class Joined:
         return self._shifts[sequence] or 0
 
     def place_packet(self, packet: Packet, sequence: int) -> Packet | None:
-        """The packet with the joined video's track number and times; ``None`` if its track is damaged."""
-        track = self._track_maps[sequence][packet.track]
+        """The packet with the joined video's track number and times; ``None`` if its track is lost."""
+        local = self._track_maps[sequence]
+        track = local[packet.track] if packet.track < len(local) else None
         if track is None:
             return None
         ticks = round(self.shift(sequence) * self.headers[sequence].format.timebase / self.tracks[track].timebase)

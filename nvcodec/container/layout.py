@@ -36,7 +36,7 @@ class Sequence:
     end_pts: int = 0
     complete: bool = False  # has its TAIL
     indexed: bool = False  # rows come from the index; the chunks themselves were not looked at
-    tracks: list[Track | None] = field(default_factory=list)  # None: its chunk is damaged
+    tracks: list[Track | None] = field(default_factory=list)  # None: its chunk is lost
     damage: list[Damage] = field(default_factory=list)
 
     @property
@@ -50,9 +50,11 @@ class Sequence:
 
 
 def check_signature(start: bytes) -> None:
-    """Judge the first 8 bytes (or fewer, if the file has no more); raises :class:`FormatError`."""
+    """Judge the first 8 bytes (fewer, if the file has no more): :class:`FormatError`, :class:`TruncatedError`."""
     if not start or not ch.SIGNATURE.startswith(start):
         raise FormatError("not an nvc file" if start else "not an nvc file: it is empty")
+    if len(start) < len(ch.SIGNATURE):
+        raise TruncatedError("the file ends before its header does")
 
 
 def check_head_chunk(header: ch.ChunkHeader) -> None:
@@ -90,6 +92,7 @@ def from_tail(source: Source, end: int) -> Sequence | None:
         head, chunks_start = read_head(source, end - size, end - TAIL_SIZE)
     except (DamagedError, TruncatedError):
         return None
+    header.check(head.newer)
     index_start = end - TAIL_SIZE - index_size
     return Sequence(end - size, head, chunks_start, index_start, end, complete=True, indexed=index_size > 0)
 
@@ -109,6 +112,7 @@ def read_index(source: Source, sequence: Sequence) -> bool:
         sequence.chunks, sequence.end_pts = parse_index(payload, sequence.chunks_start, at, newer)
     except FormatError:
         return False
+    header.check(newer)
     if any(row.critical and not row.type for row in sequence.chunks):
         raise UnsupportedError("the stream holds a chunk that is unknown to this reader and needed to decode")
     return True

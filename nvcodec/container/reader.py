@@ -11,7 +11,7 @@ from nvcodec.container import chunk as ch
 from nvcodec.container import extras
 from nvcodec.container.group import HEAD_MAX, Group, GroupHead, UnitSpan, parse_head, split_payload
 from nvcodec.container.header import SequenceHeader
-from nvcodec.container.index import ChunkRow
+from nvcodec.container.index import ChunkRow, GroupRow
 from nvcodec.container.join import GroupEntry, Joined
 from nvcodec.container.layout import Damage, Sequence
 from nvcodec.container.limits import DEFAULT, LEVELS, Limits, check_amount
@@ -47,6 +47,7 @@ class Reader:
         self.sequences: list[Sequence] = find_sequences(self._source)
         self._joined = Joined()
         self.damage: list[Damage] = []
+        self._tracks_before: dict[int, int] = {}  # by the offset of a PKTS chunk
         for sequence in self.sequences:
             self._load(sequence)
 
@@ -131,7 +132,7 @@ class Reader:
         """
         entry = self.groups[index]
         self._allow(entry)
-        payload = self._payload(self._row(entry))
+        payload = self._payload(self._row(entry), self.sequences[entry.sequence].header.newer)
         group = split_payload(self._parse_head(entry, payload), payload)
         shift = self._joined.shift(entry.sequence)
         return replace(group, pts=[pts + shift for pts in group.pts]) if shift else group
@@ -214,28 +215,34 @@ class Reader:
                 self._joined.add_group(row.group, row.offset, row.size, row.damaged)
             elif row.type in (ch.TRAK, ch.META):
                 self._load_extra(sequence, row)
+            elif row.type == ch.PKTS:
+                self._tracks_before[row.offset] = self._joined.track_count
         if sequence.groups:
             self._joined.finish_group(sequence.end_pts)
 
     def _load_extra(self, sequence: Sequence, row: ChunkRow) -> None:
         newer = sequence.header.newer
         try:
-            payload = self._payload(row)
+            payload = self._payload(row, newer)
         except DamagedError as error:
-            self.note(Damage(row.offset, "crc", str(error)))
-            payload = None
-        if row.type == ch.TRAK:
-            if len(sequence.tracks) >= extras.TRACKS_MAX:
-                raise FormatError(f"more than {extras.TRACKS_MAX} tracks")
-            sequence.tracks.append(None if payload is None else extras.parse_track(payload, newer))
-            self._joined.add_track(sequence.tracks[-1])
-        elif payload is not None:
+            sequence.damage.append(Damage(row.offset, "crc", str(error)))
+            self.note(sequence.damage[-1])
+            return
+        if row.type == ch.META:
             self._joined.add_metadata(extras.parse_metadata(payload, newer))
+            return
+        number, track = extras.parse_track(payload, newer)
+        if self._joined.add_track(number, track, gap=sequence.hurt):
+            sequence.tracks += [None] * (number - len(sequence.tracks)) + [track]
+        elif sequence.hurt:
+            self.note(Damage(row.offset, "order", f"track {number} does not follow the track before"))
+        else:
+            raise FormatError(f"track {number} at byte {row.offset} does not follow the track before")
 
     def _row(self, entry: GroupEntry) -> ChunkRow:
         return ChunkRow(ch.GRUP, True, entry.offset, entry.length, None, entry.damaged)
 
-    def _payload(self, row: ChunkRow) -> bytes:
+    def _payload(self, row: ChunkRow, newer: bool) -> bytes:
         """The payload of a listed chunk, once it is known to be affordable and what the list says."""
         check_amount("chunk_bytes", row.size - ch.FRAME_SIZE, self.limits)
         header = ch.ChunkHeader(row.type, int(row.critical), row.size - ch.FRAME_SIZE)
@@ -243,11 +250,14 @@ class Reader:
         found = ch.parse_header(self._source.read(row.offset, ch.HEADER_SIZE))
         if (found.type, found.length) != (header.type, header.length):
             raise FormatError(f"the index is wrong about the chunk at byte {row.offset}")
+        found.check(newer)
         return payload
 
     def _packets(self, number: int, row: ChunkRow) -> list[Packet]:
         sequence = self.sequences[number]
-        packets = extras.parse_packets(self._payload(row), len(sequence.tracks), sequence.header.newer)
+        newer = sequence.header.newer
+        known = extras.TRACKS_MAX if sequence.hurt else self._tracks_before[row.offset]
+        packets = extras.parse_packets(self._payload(row, newer), known, newer)
         placed = (self._joined.place_packet(packet, number) for packet in packets)
         return [packet for packet in placed if packet is not None]
 
@@ -260,8 +270,8 @@ class Reader:
 
     def _parse_head(self, entry: GroupEntry, payload: bytes) -> GroupHead:
         head = parse_head(payload, self.sequences[entry.sequence].header.newer)
-        row = row_of(head)
-        listed = (row.number, row.frame_count, row.depends_on, row.pts_first + self._joined.shift(entry.sequence))
-        if listed != (entry.number, entry.frame_count, entry.depends_on, entry.pts_first):
+        first = entry.first_frame - self._joined.bases[entry.sequence]
+        pts = entry.pts_first - self._joined.shift(entry.sequence)
+        if row_of(head) != GroupRow(entry.number, first, entry.frame_count, entry.depends_on, pts):
             raise FormatError(f"group {head.number} at byte {entry.offset} is not the one that the index names")
         return head

@@ -12,7 +12,7 @@ from nvcodec.errors import DamagedError, TruncatedError
 
 PIECE = 1 << 20
 SEARCH_FACTOR = 8  # bytes checked in scans, at most, as a multiple of the file's size
-_TOKENS = re.compile(b"|".join(re.escape(t) for t in (*ch.CRITICAL, ch.SIGNATURE) if t != ch.HEAD))
+PLACES = re.compile(b"|".join(re.escape(t) for t in (*ch.CRITICAL, ch.SIGNATURE) if t != ch.HEAD))
 
 
 class Source:
@@ -74,7 +74,7 @@ class Source:
         overlap = len(ch.SIGNATURE) - 1
         while offset < end and self.spend(min(PIECE, end - offset)):
             window = self.read(offset, min(PIECE, end - offset))
-            for match in _TOKENS.finditer(window):
+            for match in PLACES.finditer(window):
                 if self._is_place(offset + match.start(), end):
                     return offset + match.start()
             if offset + len(window) == end:

@@ -15,6 +15,7 @@ from nvcodec.container.join import GroupEntry, Joined
 from nvcodec.container.layout import Damage, check_head_chunk, check_signature
 from nvcodec.container.limits import DEFAULT, LEVELS, Limits, check_amount
 from nvcodec.container.scan import Order, row_of
+from nvcodec.container.source import PLACES
 from nvcodec.errors import DamagedError, FormatError, TruncatedError
 from nvcodec.format import Packet, Track
 
@@ -25,19 +26,20 @@ class StreamReader:
     """The attributes of :class:`~nvcodec.container.reader.Reader`, growing as the stream is read.
 
     Opening reads up to the first group or packets, so that header, tracks and metadata written before them are known.
-    After damage the stream goes on at the next chunk, as long as the lengths hold; there is no search.
+    After damage it goes on at the next chunk if the lengths hold, else at what the damaged chunk still holds whole.
     """
 
     def __init__(self, file: BinaryIO, *, limits: Limits = DEFAULT) -> None:
         self.limits = limits
-        self.bytes_read = 0
+        self.bytes_read = 0  # of the stream, as far as it was taken apart
         self.passthrough_bytes = 0
         self.damage: list[Damage] = []
-        self.truncated = True  # until a tail says otherwise
         self._file = file
+        self._ahead_bytes = b""  # read, but not taken apart
+        self._open = False  # in a sequence whose tail was not met
+        self._cut = False  # a sequence lacked its tail
         self._joined = Joined()
         self._order = Order()
-        self._local_tracks = 0
         self._hurt = False
         check_signature(self._take(len(ch.SIGNATURE)))
         self._begin()
@@ -46,6 +48,11 @@ class StreamReader:
     @property
     def header(self) -> SequenceHeader:
         return self._joined.headers[0]
+
+    @property
+    def truncated(self) -> bool:
+        """True if a sequence lacked its end, or the current one has not come to its own."""
+        return self._cut or self._open
 
     @property
     def headers(self) -> list[SequenceHeader]:
@@ -91,7 +98,8 @@ class StreamReader:
 
     def _take(self, count: int) -> bytes:
         """Up to ``count`` bytes, fewer only at the end; allocates no more than arrives."""
-        out = bytearray()
+        out = bytearray(self._ahead_bytes[:count])
+        self._ahead_bytes = self._ahead_bytes[count:]
         while len(out) < count:
             piece = self._file.read(min(PIECE, count - len(out)))
             if not piece:
@@ -99,6 +107,10 @@ class StreamReader:
             out += piece
         self.bytes_read += len(out)
         return bytes(out)
+
+    def _untake(self, data: bytes) -> None:
+        self._ahead_bytes = data + self._ahead_bytes
+        self.bytes_read -= len(data)
 
     def _begin(self) -> None:
         """Read the HEAD behind a signature; raises as :func:`~nvcodec.container.layout.read_head` does."""
@@ -115,48 +127,74 @@ class StreamReader:
         ch.parse_header(start).check(header.newer)
         check_amount("pixels", header.format.width * header.format.height, self.limits)
         self._joined.start(header)
-        self._order, self._local_tracks, self._hurt, self.truncated = Order(), 0, False, True
+        self._cut |= self._open
+        self._order, self._hurt, self._open = Order(), False, True
 
     def _next(self) -> Group | list[Packet] | None:
         """The next group or packets; ``None`` at the end."""
         while True:
             at = self.bytes_read
-            start = self._take(len(ch.SIGNATURE))
-            if len(start) < len(ch.SIGNATURE):
-                self.truncated |= bool(start)
+            start = self._take(ch.HEADER_SIZE)
+            if not start:
                 return None
-            if start == ch.SIGNATURE:
-                try:
-                    self._begin()
-                except TruncatedError:
-                    self.truncated = True
+            if start.startswith(ch.SIGNATURE):
+                self._untake(start[len(ch.SIGNATURE) :])
+                if not self._begin_next(at):
                     return None
                 continue
             header, body = self._chunk(start)
-            if header is None:
-                if not self.truncated:
-                    self.damage.append(Damage(at, "header", f"unreadable from byte {at} on"))
-                return None
-            if not _crc_holds(body):
-                self._hurt = True
-                message = f"{header.type.decode()} chunk at byte {at} does not match its CRC"
-                self.damage.append(Damage(at, "crc", message))
-                if header.type == ch.TRAK:
-                    self._add_track(None)
+            if header is None or not _crc_holds(body):
+                if not self._recover(at, header, body):
+                    return None
                 continue
             item = self._accept(at, header, body[ch.HEADER_SIZE : -4])
             if item is not None:
                 return item
 
+    def _begin_next(self, at: int) -> bool:
+        try:
+            self._begin()
+        except (DamagedError, TruncatedError) as error:
+            self._cut = True
+            if isinstance(error, DamagedError):
+                self.damage.append(Damage(at, "header", str(error)))
+            return False
+        return True
+
     def _chunk(self, start: bytes) -> tuple[ch.ChunkHeader | None, bytes]:
-        """The chunk that begins with the 8 bytes ``start``; no header if it is unreadable or cut."""
-        start += self._take(ch.HEADER_SIZE - len(start))
+        """The chunk that begins with the 9 bytes ``start``, and all its bytes; no header if it is unreadable or cut."""
         header = ch.parse_header(start) if len(start) == ch.HEADER_SIZE else None
-        if header is None or not header.plausible or not self.truncated:
+        if header is None or not header.plausible or not self._open:
             return None, start
+        if header.length > self.limits.chunk_bytes:
+            start += self._take(len(ch.SIGNATURE))
+            if self._hurt or ch.SIGNATURE in start:  # damage, or a cut with another sequence behind it
+                return None, start
         check_amount("chunk_bytes", header.length, self.limits)
         body = start + self._take(header.length + 4)
         return (header if len(body) == header.size else None), body
+
+    def _recover(self, at: int, header: ch.ChunkHeader | None, body: bytes) -> bool:
+        """Find where to go on after damage or a cut at ``at``; ``False`` if nothing is left."""
+        place = None
+        if header is None or not self._plausible_next():
+            place = find_place(body, 1)
+            if place is not None:
+                self._untake(body[place:])
+        if header is not None:
+            message = f"{header.type.decode()} chunk at byte {at} does not match its CRC"
+            self.damage.append(Damage(at, "crc", message))
+        elif place is not None or not self._open:
+            self.damage.append(Damage(at, "header", f"unreadable from byte {at} on"))
+        self._hurt = True
+        return header is not None or place is not None
+
+    def _plausible_next(self) -> bool:
+        start = self._take(ch.HEADER_SIZE)
+        self._untake(start)
+        if not start or start.startswith(ch.SIGNATURE):
+            return True
+        return len(start) == ch.HEADER_SIZE and ch.parse_header(start).known
 
     def _accept(self, at: int, header: ch.ChunkHeader, payload: bytes) -> Group | list[Packet] | None:
         newer = self._joined.headers[-1].newer
@@ -169,22 +207,23 @@ class StreamReader:
             return self._group(at, header, payload)
         if header.type == ch.PKTS:
             number = len(self._joined.headers) - 1
-            packets = extras.parse_packets(payload, self._local_tracks, newer)
+            known = extras.TRACKS_MAX if self._hurt else self._joined.track_count
+            packets = extras.parse_packets(payload, known, newer)
             placed = (self._joined.place_packet(packet, number) for packet in packets)
             return [packet for packet in placed if packet is not None]
         if header.type == ch.TRAK:
-            self._add_track(extras.parse_track(payload, newer))
+            self._add_track(at, *extras.parse_track(payload, newer))
         elif header.type == ch.META:
             self._joined.add_metadata(extras.parse_metadata(payload, newer))
         elif header.type == ch.TAIL:
-            self.truncated = False
+            self._open = False
         return None
 
-    def _add_track(self, track: Track | None) -> None:
-        if self._local_tracks >= extras.TRACKS_MAX:
-            raise FormatError(f"more than {extras.TRACKS_MAX} tracks")
-        self._local_tracks += 1
-        self._joined.add_track(track)
+    def _add_track(self, at: int, number: int, track: Track) -> None:
+        if not self._joined.add_track(number, track, gap=self._hurt):
+            if not self._hurt:
+                raise FormatError(f"track {number} at byte {at} does not follow the track before")
+            self.damage.append(Damage(at, "order", f"track {number} does not follow the track before"))
 
     def _group(self, at: int, header: ch.ChunkHeader, payload: bytes) -> Group | None:
         number = len(self._joined.headers) - 1
@@ -206,6 +245,22 @@ class StreamReader:
         self._joined.finish_group(head.timing.end)
         shift = self._joined.shift(number)
         return replace(group, pts=[pts + shift for pts in group.pts]) if shift else group
+
+
+def find_place(data: bytes, start: int) -> int | None:
+    """The first signature, or whole chunk of a known type, that begins in ``data`` at ``start`` or later."""
+    budget = 8 * len(data)
+    for match in PLACES.finditer(data, start):
+        at = match.start()
+        if match.group() == ch.SIGNATURE:
+            return at
+        if at + ch.FRAME_SIZE <= len(data) and budget > 0:
+            header = ch.parse_header(data[at : at + ch.HEADER_SIZE])
+            if header.known and at + header.size <= len(data):
+                budget -= header.size
+                if _crc_holds(data[at : at + header.size]):
+                    return at
+    return None
 
 
 def _crc_holds(chunk: bytes) -> bool:

@@ -54,7 +54,7 @@ class Writer:
         Raises :class:`ResumeError` if that sequence is damaged.
         """
         last = state.sequences[-1]
-        if any(damage.kind != "index" and damage.offset >= last.start for damage in state.damage):
+        if last.hurt:
             raise ResumeError("the file to go on with is damaged; start anew or keep its whole groups")
         writer = cls.__new__(cls)
         writer._start(file, last.header)
@@ -81,7 +81,7 @@ class Writer:
         """Describe a passed-through track before its packets; returns its number."""
         if len(self.tracks) >= extras.TRACKS_MAX:
             raise FormatError(f"a file holds at most {extras.TRACKS_MAX} tracks")
-        self._chunk(ch.TRAK, extras.pack_track(track))
+        self._chunk(ch.TRAK, extras.pack_track(track, len(self.tracks)))
         self.tracks.append(track)
         return len(self.tracks) - 1
 
