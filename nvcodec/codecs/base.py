@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from nvcodec.container import Cost
 from nvcodec.errors import UsageError
-from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
+
+if TYPE_CHECKING:  # importing it takes torch, which `nvcodec --help` should not wait for
+    from nvcodec.fitting.fit import FitStatus
 
 Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # Y (H, W), U and V (ceil(H/2), ceil(W/2))
 
