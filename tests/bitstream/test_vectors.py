@@ -114,6 +114,14 @@ def test_levels_of_the_text() -> None:
         assert [numbers[1], *(1 << n for n in (numbers[0], *numbers[2:]))] == [limits.frames, *powers]
 
 
+def test_codec_ids_of_the_text() -> None:
+    """The registry of the text is the registry of the package (read as text, to load no networks)."""
+    rows = re.findall(r"^\| (\d+) \| (\w+) \| \[", SPEC, re.MULTILINE)
+    source = (FOLDER.parent / "nvcodec" / "codecs" / "registry.py").read_text(encoding="utf-8")
+    registered = re.findall(r'"(\w+)": \((\d+), "nvcodec', source)
+    assert {name: int(number) for number, name in rows} == {name: int(number) for name, number in registered}
+
+
 def test_documents_do_not_name_missing_files() -> None:
     for document in ("SPEC.md", "CHANGELOG.md"):
         for target in re.findall(r"\]\(([A-Z]+\.md)\)", (FOLDER / document).read_text(encoding="utf-8")):
