@@ -15,7 +15,7 @@ from nvcodec.container.join import GroupEntry, Joined
 from nvcodec.container.layout import Damage, check_head_chunk, check_signature
 from nvcodec.container.limits import DEFAULT, LEVELS, Limits, check_amount
 from nvcodec.container.scan import Order, row_of
-from nvcodec.container.source import PLACES
+from nvcodec.container.source import PLACES, SEARCH_FACTOR
 from nvcodec.errors import DamagedError, FormatError, TruncatedError
 from nvcodec.format import Packet, Track
 
@@ -35,7 +35,9 @@ class StreamReader:
         self.passthrough_bytes = 0
         self.damage: list[Damage] = []
         self._file = file
-        self._ahead_bytes = b""  # read, but not taken apart
+        self._untaken: list[memoryview] = []  # bytes put back, the next ones last
+        self._searched = 0  # bytes of damaged chunks, each time they were
+        self._arrived = 0  # bytes that came out of the pipe
         self._open = False  # in a sequence whose tail was not met
         self._cut = False  # a sequence lacked its tail
         self._joined = Joined()
@@ -98,19 +100,26 @@ class StreamReader:
 
     def _take(self, count: int) -> bytes:
         """Up to ``count`` bytes, fewer only at the end; allocates no more than arrives."""
-        out = bytearray(self._ahead_bytes[:count])
-        self._ahead_bytes = self._ahead_bytes[count:]
+        out = bytearray()
         while len(out) < count:
-            piece = self._file.read(min(PIECE, count - len(out)))
+            wanted = count - len(out)
+            if self._untaken:
+                view = self._untaken.pop()
+                out += view[:wanted]
+                self._untake(view[wanted:], taken=False)
+                continue
+            piece = self._file.read(min(PIECE, wanted))
             if not piece:
                 break
+            self._arrived += len(piece)
             out += piece
         self.bytes_read += len(out)
         return bytes(out)
 
-    def _untake(self, data: bytes) -> None:
-        self._ahead_bytes = data + self._ahead_bytes
-        self.bytes_read -= len(data)
+    def _untake(self, data: bytes | memoryview, taken: bool = True) -> None:
+        if data:
+            self._untaken.append(memoryview(data))
+        self.bytes_read -= len(data) if taken else 0
 
     def _begin(self) -> None:
         """Read the HEAD behind a signature; raises as :func:`~nvcodec.container.layout.read_head` does."""
@@ -177,17 +186,19 @@ class StreamReader:
     def _recover(self, at: int, header: ch.ChunkHeader | None, body: bytes) -> bool:
         """Find where to go on after damage or a cut at ``at``; ``False`` if nothing is left."""
         place = None
-        if header is None or not self._plausible_next():
+        self._searched += len(body)
+        affordable = self._searched <= SEARCH_FACTOR * self._arrived
+        if affordable and (header is None or not self._plausible_next()):
             place = find_place(body, 1)
             if place is not None:
-                self._untake(body[place:])
+                self._untake(memoryview(body)[place:])
         if header is not None:
             message = f"{header.type.decode()} chunk at byte {at} does not match its CRC"
             self.damage.append(Damage(at, "crc", message))
         elif place is not None or not self._open:
             self.damage.append(Damage(at, "header", f"unreadable from byte {at} on"))
         self._hurt = True
-        return header is not None or place is not None
+        return affordable and (header is not None or place is not None)
 
     def _plausible_next(self) -> bool:
         start = self._take(ch.HEADER_SIZE)
@@ -249,7 +260,7 @@ class StreamReader:
 
 def find_place(data: bytes, start: int) -> int | None:
     """The first signature, or whole chunk of a known type, that begins in ``data`` at ``start`` or later."""
-    budget = 8 * len(data)
+    budget = len(data)
     for match in PLACES.finditer(data, start):
         at = match.start()
         if match.group() == ch.SIGNATURE:

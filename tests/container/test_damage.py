@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nvcodec.container import Limits, Reader, crc32c, describe
 from nvcodec.container import chunk as ch
+from nvcodec.container import stream as stream_module
 from nvcodec.errors import DamagedError, FormatError, LimitError, NvcodecError, TruncatedError, UnsupportedError
 
 
@@ -161,6 +162,16 @@ def test_searches_are_bounded(tools) -> None:
     reader = Reader(io.BytesIO(start + bytes(fakes)))
     assert len(reader.groups) == 1 and reader.truncated
     assert reader.bytes_read < 40 * reader.file_size
+
+
+def test_searches_in_a_pipe_are_bounded(tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = tools.file(1)[: _group_ends(tools.file(1))[0]]
+    rest = b"".join(struct.pack("<4sBI", b"META", 0, left * 13 - 13) + b"\0\0\0\0" for left in range(2000, 0, -1))
+    summed = []
+    monkeypatch.setattr(stream_module, "crc32c", lambda data, value=0: summed.append(len(data)) or crc32c(data, value))
+    reader = Reader.from_stream(io.BytesIO(start + rest))
+    assert len(list(reader.iter_groups())) == 1 and reader.truncated and reader.damage
+    assert sum(summed) < 40 * len(rest)
 
 
 def test_unknown_chunks(small_file: bytes) -> None:
