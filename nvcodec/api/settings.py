@@ -21,7 +21,7 @@ def option(default: Any, help: str, **extra: Any) -> Any:
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """How to encode. ``quality``, ``bpp``, ``size`` and ``psnr`` exclude one another, ``preset`` and ``time_budget`` too."""
+    """How to encode. The goals (quality, bpp, size, psnr) exclude one another, so do preset and time budget."""
 
     codec: str = option("auto", "auto, nerv or hnerv")
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")

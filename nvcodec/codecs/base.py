@@ -90,8 +90,13 @@ class Codec(Protocol):
     name: str
     codec_id: int
 
-    def encode_group(self, frames: Sequence[Planes], format: VideoFormat, spec: GroupSpec,
-                     on_status: Callable[[FitStatus], None] | None = None) -> GroupPayload:
+    def encode_group(
+        self,
+        frames: Sequence[Planes],
+        format: VideoFormat,
+        spec: GroupSpec,
+        on_status: Callable[[FitStatus], None] | None = None,
+    ) -> GroupPayload:
         """Code a group. Deterministic on one machine at one thread count unless ``spec.seconds`` reads the clock."""
         ...
 
@@ -99,7 +104,8 @@ class Codec(Protocol):
         """What decoding takes, from headers alone. Raises :class:`nvcodec.errors.FormatError` for a bad config."""
         ...
 
-    def open_group(self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int,
-                   device: str = "cpu") -> GroupDecoder:
+    def open_group(
+        self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
+    ) -> GroupDecoder:
         """Decode the symbols of a group whose cost was accepted. Raises FormatError or DamagedError."""
         ...

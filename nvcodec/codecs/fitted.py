@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,27 @@ from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
 
 
+def to_channels_last(network: nn.Module) -> nn.Module:
+    """Lay out 4-D parameters channels last, in place: the fast layout for convolutions."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
 class FittedDecoder:
     """A network with its decoded parameters. Pictures are made one at a time, in fp32, eager: the reference path."""
 
-    def __init__(self, codec: FittedCodec, config: Any, tensors: CodedTensors, format: VideoFormat, frame_count: int,
-                 device: str) -> None:
+    def __init__(
+        self, codec: FittedCodec, config: Any, tensors: CodedTensors, format: VideoFormat, frame_count: int, device: str
+    ) -> None:
         self.symbol_hash = tensors.hash()
         self._codec, self._format, self._frames, self._device = codec, format, frame_count, device
         self._network = codec.network(config).to(device)
         values = [torch.from_numpy(v) for v in tensors.weight_values()]
         names = [name for name, _ in self._network.named_parameters()]
         self._network.load_state_dict(dict(zip(names, values, strict=True)), strict=False)
-        self._network.to(memory_format=torch.channels_last).eval()
+        to_channels_last(self._network).eval()
         embedding = tensors.embedding_values()
         self._embedding = None if embedding is None else torch.from_numpy(embedding).to(device)
 
@@ -103,14 +113,20 @@ class FittedCodec(ABC):
         pixels = format.width * format.height
         return Cost(self.shapes(parsed, frame_count).count, -(-macs // pixels), 4 * values, pixels, frame_count)
 
-    def open_group(self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int,
-                   device: str = "cpu") -> FittedDecoder:
+    def open_group(
+        self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
+    ) -> FittedDecoder:
         parsed = self.unpack(config, format.chroma_height, format.chroma_width)
         tensors = decode_tensors(units[0], self.shapes(parsed, frame_count))
         return FittedDecoder(self, parsed, tensors, format, frame_count, device)
 
-    def encode_group(self, frames: Sequence[Planes], format: VideoFormat, spec: GroupSpec,
-                     on_status: Callable[[FitStatus], None] | None = None) -> GroupPayload:
+    def encode_group(
+        self,
+        frames: Sequence[Planes],
+        format: VideoFormat,
+        spec: GroupSpec,
+        on_status: Callable[[FitStatus], None] | None = None,
+    ) -> GroupPayload:
         started = time.monotonic()
         clip = Clip(frames, format.bit_depth, spec.device)
         goal = Goal.of(spec)
@@ -122,7 +138,8 @@ class FittedCodec(ABC):
             left = None if spec.seconds is None else spec.seconds - (time.monotonic() - started)
             parameters, status = self._fit(clip, config, goal.lam, spec, fit_plan(clip, spec, left, attempt), on_status)
             steps += status.step
-            candidate = goal.choose(parameters, lambda t, c=config: self._psnr(c, t, frames, format, spec.device))
+            measure = partial(self._psnr, config, frames, format, spec.device)
+            candidate = goal.choose(parameters, measure)
             if best is None or goal.better(candidate, best[0]):
                 best = candidate, config
             if goal.done(candidate) or (left is not None and left < 1):
@@ -133,12 +150,19 @@ class FittedCodec(ABC):
         payload.steps, payload.seconds = steps, time.monotonic() - started
         return payload
 
-    def _fit(self, clip: Clip, config: Any, lam: float, spec: GroupSpec, plan: Any,
-             on_status: Callable[[FitStatus], None] | None) -> tuple[CodedParameters, FitStatus]:
+    def _fit(
+        self,
+        clip: Clip,
+        config: Any,
+        lam: float,
+        spec: GroupSpec,
+        plan: Any,
+        on_status: Callable[[FitStatus], None] | None,
+    ) -> tuple[CodedParameters, FitStatus]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(spec.seed)
             network = self.network(config)
-        network.to(spec.device, memory_format=torch.channels_last)
+        to_channels_last(network.to(spec.device))
         parameters = CodedParameters(network, self.start_embedding(clip, config)).to(spec.device)
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
         settings = FitSettings(plan, lam, bits, spec.seed, spec.precision)
@@ -149,14 +173,22 @@ class FittedCodec(ABC):
         )  # fmt: skip
         return parameters, status
 
-    def _psnr(self, config: Any, tensors: CodedTensors, frames: Sequence[Planes], format: VideoFormat,
-              device: str) -> float:
+    def _psnr(
+        self, config: Any, frames: Sequence[Planes], format: VideoFormat, device: str, tensors: CodedTensors
+    ) -> float:
         decoder = FittedDecoder(self, config, tensors, format, len(frames), device)
         values = [psnr_yuv(planes, decoder.planes(i), format.bit_depth) for i, planes in enumerate(frames)]
         return float(np.mean(values))
 
-    def _payload(self, candidate: Candidate, config: Any, frames: Sequence[Planes], format: VideoFormat,
-                 spec: GroupSpec, goal: Goal) -> GroupPayload:
+    def _payload(
+        self,
+        candidate: Candidate,
+        config: Any,
+        frames: Sequence[Planes],
+        format: VideoFormat,
+        spec: GroupSpec,
+        goal: Goal,
+    ) -> GroupPayload:
         packed = self.pack(config)
         decoder = self.open_group(packed, [candidate.payload], format, len(frames), spec.device)
         pictures, values = PictureHash(), []

@@ -1,7 +1,7 @@
 """Meeting ``--size``, ``--bpp`` and ``--psnr`` with a fitted network: a last, even change of all its steps.
 
-The fit itself steers towards a size; what is left is trimmed by one offset on all step exponents, found by bisection on
-the real payload (size) or the really decoded pictures (PSNR). Coarser steps make the file smaller and the pictures worse.
+The fit itself steers towards a size; what is left is trimmed by one offset on all step exponents, found by bisection
+on the real payload (size) or the really decoded pictures (PSNR). Coarser steps: a smaller file and worse pictures.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nvcodec.codecs.base import GroupSpec, quality_lambda
@@ -38,9 +39,9 @@ def quantise(parameters: CodedParameters, offset: int = 0) -> CodedTensors:
     """Round all parameters with every step exponent raised by ``offset``."""
 
     def exponent(log2_step: Tensor) -> int:
-        return step_exponent(float(log2_step) + offset / 16)
+        return step_exponent(float(log2_step.detach()) + offset / 16)
 
-    def rounded(values: Tensor, code: int) -> np.ndarray:  # type: ignore[type-arg]
+    def rounded(values: Tensor, code: int) -> NDArray[np.int32]:
         scaled = values.detach().cpu().double() / float(step_size(code))
         return torch.clamp(scaled.round(), -(2**30), 2**30).numpy().astype(np.int32)
 
@@ -50,7 +51,9 @@ def quantise(parameters: CodedParameters, offset: int = 0) -> CodedTensors:
         return CodedTensors(weights, exponents)
     codes = tuple(exponent(step) for step in parameters.embedding_steps.flatten())
     channels = parameters.embedding.unbind(1)
-    return CodedTensors(weights, exponents, np.stack([rounded(c, e) for c, e in zip(channels, codes, strict=True)]), codes)
+    return CodedTensors(
+        weights, exponents, np.stack([rounded(c, e) for c, e in zip(channels, codes, strict=True)]), codes
+    )
 
 
 def last_true(low: int, high: int, holds: Callable[[int], bool]) -> int | None:

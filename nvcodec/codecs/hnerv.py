@@ -6,7 +6,6 @@ components of the frames: a linear encoder in closed form, worth several dB over
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import torch
@@ -16,6 +15,7 @@ from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec
 from nvcodec.codecs.grids import MOST_WIDTH, choose_strides, get_grid, get_strides, grid_of, put_strides
 from nvcodec.codecs.tensors import Shapes
+from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import CHANNELS, Clip
 from nvcodec.models.hnerv import HNeRVConfig, HNeRVDecoder, width_for_size
 
@@ -28,17 +28,10 @@ MOST_EMBEDDING_CHANNELS = 64
 _CELL = 4  # each grid cell is described by _CELL x _CELL averages of each plane
 
 
-@dataclass(frozen=True)
-class HNeRVPlan:
-    """A decoder's shape as the stream tells it."""
-
-    network: HNeRVConfig
-
-
 def principal_components(clip: Clip, grid: tuple[int, int], channels: int) -> Tensor:
     """(T, channels, rows, columns), zero mean and unit variance a channel: the best linear embedding of the frames."""
     small = torch.cat([
-        nn.functional.adaptive_avg_pool2d(clip.phases[t : t + 1].float() / clip.peak, (grid[0] * _CELL, grid[1] * _CELL))
+        nn.functional.adaptive_avg_pool2d(clip.batch([t], torch.float32), (grid[0] * _CELL, grid[1] * _CELL))
         for t in range(clip.frame_count)
     ])  # fmt: skip
     cells = nn.functional.pixel_unshuffle(small, _CELL).permute(0, 2, 3, 1)
@@ -48,6 +41,13 @@ def principal_components(clip: Clip, grid: tuple[int, int], channels: int) -> Te
     scores = vectors @ basis.flip(1)[:, :channels]
     scores = scores / scores.std(0, correction=0).clamp_min(1e-4)
     return scores.reshape(*cells.shape[:3], -1).permute(0, 3, 1, 2).contiguous()
+
+
+def _kernel(fields: FieldReader) -> int:
+    kernel = fields.get("kernel", 1, 15)
+    if kernel % 2 == 0:
+        raise FormatError(f"the network's kernel is {kernel}, which is even")
+    return kernel
 
 
 class HNeRVCodec(FittedCodec):
@@ -63,7 +63,9 @@ class HNeRVCodec(FittedCodec):
         channels = max(2, min(MOST_EMBEDDING_CHANNELS, round(count * EMBEDDING_SHARE / cells)))
         weights = max(count - channels * cells, count // 4)
         width = width_for_size(weights, strides, REDUCTION, channels, KERNEL, KERNEL)
-        return HNeRVConfig(grid, channels, max(width, MIN_WIDTH), strides, REDUCTION, MIN_WIDTH, KERNEL, KERNEL, CHANNELS)
+        return HNeRVConfig(
+            grid, channels, max(width, MIN_WIDTH), strides, REDUCTION, MIN_WIDTH, KERNEL, KERNEL, CHANNELS
+        )
 
     def pack(self, config: HNeRVConfig) -> bytes:
         fields = FieldWriter()
@@ -80,9 +82,9 @@ class HNeRVCodec(FittedCodec):
         width = fields.get("width", 1, MOST_WIDTH)
         reduction = fields.get("reduction", 100, 1600) / 100
         min_width = fields.get("least width", 1, MOST_WIDTH)
-        kernels = [2 * (fields.get("kernel", 1, 15) // 2) + 1 for _ in range(2)]
+        first, largest = _kernel(fields), _kernel(fields)
         fields.end()
-        return HNeRVConfig(grid, channels, width, strides, reduction, min_width, *kernels, CHANNELS)
+        return HNeRVConfig(grid, channels, width, strides, reduction, min_width, first, largest, CHANNELS)
 
     def network(self, config: HNeRVConfig) -> nn.Module:
         return HNeRVDecoder(config)

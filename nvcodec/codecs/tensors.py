@@ -152,8 +152,9 @@ def decode_tensors(payload: bytes, shapes: Shapes) -> CodedTensors:
     return _split(payload[at:], shapes, tables, exponents, weights)
 
 
-def _split(segment: bytes, shapes: Shapes, tables: Sequence[int], exponents: list[int],
-           weights: Sequence[int]) -> CodedTensors:
+def _split(
+    segment: bytes, shapes: Shapes, tables: Sequence[int], exponents: list[int], weights: Sequence[int]
+) -> CodedTensors:
     channel = shapes.embedding[1:] if shapes.embedding else ()
     lengths = [prod(shape) for shape in shapes.weights] + [prod(channel)] * (len(tables) - len(shapes.weights))
     symbols = decode_segment(segment, np.repeat(np.array(tables, np.uint16), lengths), GGD)

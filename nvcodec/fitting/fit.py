@@ -74,9 +74,16 @@ def frames_per_step(clip: Clip, batch_samples: int) -> int:
 class _Fit:
     """State of one run."""
 
-    def __init__(self, network: nn.Module, parameters: CodedParameters, clip: Clip, inputs: Inputs,
-                 settings: FitSettings) -> None:
-        self.network, self.parameters, self.clip, self.inputs, self.settings = network, parameters, clip, inputs, settings
+    def __init__(
+        self, network: nn.Module, parameters: CodedParameters, clip: Clip, inputs: Inputs, settings: FitSettings
+    ) -> None:
+        self.network, self.parameters, self.clip, self.inputs, self.settings = (
+            network,
+            parameters,
+            clip,
+            inputs,
+            settings,
+        )
         self.clock = Clock(settings.plan)
         self.order = _FrameOrder(clip.frame_count, frames_per_step(clip, settings.batch_samples), settings.seed)
         device = clip.phases.device
@@ -138,7 +145,7 @@ class _Fit:
             group["lr"] = rate * factor
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(noise=progress < self.settings.rounding_from)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         # Adam forgets the scale of the loss, the clip must too: it is relative to lambda
         nn.utils.clip_grad_norm_(list(self.parameters.weights), self.settings.clip_norm * 100 * self.status.lam)
         self.optimiser.step()
@@ -150,8 +157,14 @@ class _Fit:
         return status
 
 
-def fit(network: nn.Module, parameters: CodedParameters, clip: Clip, inputs: Inputs, settings: FitSettings,
-        on_status: OnStatus | None = None) -> FitStatus:
+def fit(
+    network: nn.Module,
+    parameters: CodedParameters,
+    clip: Clip,
+    inputs: Inputs,
+    settings: FitSettings,
+    on_status: OnStatus | None = None,
+) -> FitStatus:
     """Fit ``parameters`` (in place) so that ``network`` under them shows ``clip``.
 
     ``network`` only gives the structure: it is called with the perturbed weights. Steps end on the stream's grid.

@@ -48,7 +48,9 @@ class CodedParameters(nn.Module):
         """Coded numbers, steps apart."""
         return sum(p.numel() for p in self.weights) + (0 if self.embedding is None else self.embedding.numel())
 
-    def perturbed_weights(self, noise: bool, generator: torch.Generator | None = None) -> dict[str, tuple[Tensor, Tensor]]:
+    def perturbed_weights(
+        self, noise: bool, generator: torch.Generator | None = None
+    ) -> dict[str, tuple[Tensor, Tensor]]:
         """name -> (values in steps, step)."""
         out = {}
         for name, weight, log_step in zip(self.names, self.weights, self.weight_steps, strict=True):
@@ -74,7 +76,9 @@ class CodedParameters(nn.Module):
         if values.shape[0] == 1:
             return torch.stack(alone).sum()
         change = torch.cat([values[:1], values[1:] - values[:-1]])
-        return torch.stack([torch.minimum(a, laplace_bits(c)) for a, c in zip(alone, change.unbind(1), strict=True)]).sum()
+        return torch.stack(
+            [torch.minimum(a, laplace_bits(c)) for a, c in zip(alone, change.unbind(1), strict=True)]
+        ).sum()
 
     @torch.no_grad()
     def snap_steps(self) -> None:

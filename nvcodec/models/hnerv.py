@@ -47,8 +47,14 @@ class HNeRVConfig:
         return [min(self.first_kernel + 2 * stage, self.max_kernel) for stage in range(len(self.strides))]
 
 
-def width_for_size(parameters: float, strides: tuple[int, ...], reduction: float = 1.2, embedding_channels: int = 16,
-                   max_kernel: int = 5, first_kernel: int = 1) -> int:
+def width_for_size(
+    parameters: float,
+    strides: tuple[int, ...],
+    reduction: float = 1.2,
+    embedding_channels: int = 16,
+    max_kernel: int = 5,
+    first_kernel: int = 1,
+) -> int:
     """First width so that the decoder has about ``parameters`` weights (the size rule of HNeRV's recipe)."""
     r = 1.0 / reduction
     kernels = [min(first_kernel + 2 * stage, max_kernel) for stage in range(len(strides))]
@@ -83,8 +89,9 @@ class HNeRVDecoder(nn.Module):
 class HNeRVEncoder(nn.Module):
     """Pictures (N, in_channels, H, W) -> embeddings (N, embedding_channels, rows, columns). Never transmitted."""
 
-    def __init__(self, strides: tuple[int, ...], embedding_channels: int = 16, width: int = 64,
-                 in_channels: int = 3) -> None:
+    def __init__(
+        self, strides: tuple[int, ...], embedding_channels: int = 16, width: int = 64, in_channels: int = 3
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = in_channels

@@ -36,8 +36,9 @@ def test_hnerv_bunny(size: float, widths: list[int], parameters: int) -> None:
     assert count(HNeRVDecoder(config)) + embedding == parameters
 
 
-@pytest.mark.parametrize(("size", "width", "parameters"), [
-    (3e6, 91, 2_914_265), (5e6, 118, 4_908_044), (10e6, 168, 9_988_265)])
+@pytest.mark.parametrize(
+    ("size", "width", "parameters"), [(3e6, 91, 2_914_265), (5e6, 118, 4_908_044), (10e6, 168, 9_988_265)]
+)
 def test_hnerv_uvg_960x1920(size: float, width: int, parameters: int) -> None:
     strides = (5, 4, 4, 3, 2)
     grid = (960 // 480, 1920 // 480)

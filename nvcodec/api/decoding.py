@@ -1,0 +1,172 @@
+"""``nvcodec.decode``: an nvc file in, a video file out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nvcodec.api import files
+from nvcodec.api.groups import open_group
+from nvcodec.api.settings import DecodeSettings, OnProgress, Progress
+from nvcodec.api.threads import cpu_threads
+from nvcodec.container import Group, StreamReader
+from nvcodec.container import Reader as NvcReader
+from nvcodec.errors import DamagedError, UsageError
+from nvcodec.format import Packet
+from nvcodec.hardware import pick_device, tune_allocator
+from nvcodec.video import Picture, Writer
+
+CONTAINERS = {
+    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
+    ".nut": "nut", ".avi": "avi", ".ts": "mpegts", ".y4m": "y4m",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DecodeResult:
+    """What was written. ``damaged`` has one line for each lost place; ``truncated`` says that the end is missing."""
+
+    path: str
+    frames: int
+    seconds: float
+    fps: float
+    warnings: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    truncated: bool = False
+
+
+def decode(
+    source: str | Path,
+    target: str | Path,
+    *,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> DecodeResult:
+    """Decode the nvc file ``source`` into the video file ``target``, its format chosen by the extension.
+
+    ``settings`` are the fields of :class:`~nvcodec.api.settings.DecodeSettings`. ``"-"`` reads an nvc stream from
+    standard input or writes y4m to standard output. A damaged or truncated file gives its whole groups; the result
+    says what is missing. Raises the errors of :mod:`nvcodec.errors`; DamagedError if nothing could be decoded.
+    """
+    chosen = DecodeSettings(**settings)
+    files.check_source(source)
+    files.check_target(source, target, overwrite)
+    if not files.is_pipe(target) and Path(target).suffix.lower() not in CONTAINERS:
+        raise UsageError(f"cannot tell the format of {target}; use one of {' '.join(CONTAINERS)}")
+    tune_allocator()
+    with cpu_threads(chosen.threads):
+        return _Decode(source, target, chosen, on_progress).run()
+
+
+class _Decode:
+    """One call of :func:`decode`."""
+
+    def __init__(
+        self, source: str | Path, target: str | Path, settings: DecodeSettings, on_progress: OnProgress | None
+    ) -> None:
+        self.started = time.monotonic()
+        self.source, self.target, self.settings, self.on_progress = source, target, settings, on_progress
+        self.device = pick_device(settings.device)
+        self.frames = 0
+        self.damaged: list[str] = []
+        self.first_pts: int | None = None
+
+    def run(self) -> DecodeResult:
+        with ExitStack() as stack:
+            reader = self._open(stack)
+            total = self._frame_total(reader)
+            part = None if files.is_pipe(self.target) else files.part_path(self.target)
+            try:
+                writer = self._writer(reader, part)
+                self._write(reader, writer, total)
+            except BaseException:
+                if part is not None:
+                    with suppress(OSError):
+                        part.unlink()
+                raise
+            if part is not None:
+                files.finish(part, Path(self.target))
+        seconds = time.monotonic() - self.started
+        damaged = list(dict.fromkeys([*self.damaged, *(d.message for d in reader.damage if d.kind != "index")]))
+        truncated = reader.truncated and self.settings.frames is None
+        return DecodeResult(
+            str(self.target), self.frames, seconds, self.frames / seconds, list(writer.warnings), damaged, truncated
+        )
+
+    def _open(self, stack: ExitStack) -> NvcReader | StreamReader:
+        if files.is_pipe(self.source):
+            return NvcReader.from_stream(files.stdin_bytes())
+        return NvcReader(stack.enter_context(open(self.source, "rb")))
+
+    def _frame_total(self, reader: NvcReader | StreamReader) -> int | None:
+        if self.settings.frames is None:
+            return reader.frame_count if isinstance(reader, NvcReader) else None
+        start, stop = self.settings.frames
+        if isinstance(reader, StreamReader):
+            raise UsageError("--frames needs a file: a pipe cannot be searched")
+        if not 0 <= start < stop <= reader.frame_count:
+            raise UsageError(f"--frames {start}:{stop} is not within the video's 0:{reader.frame_count}")
+        return stop - start
+
+    def _writer(self, reader: NvcReader | StreamReader, part: Path | None) -> Writer:
+        chosen = self.settings
+        tracks = reader.tracks if chosen.audio and chosen.frames is None else []
+        container = "y4m" if part is None else CONTAINERS[Path(self.target).suffix.lower()]
+        return Writer(
+            part or "-",
+            reader.header.format,
+            vcodec=chosen.vcodec,
+            crf=chosen.crf,
+            tracks=tracks,
+            threads=chosen.threads or 0,
+            container=container,
+        )
+
+    def _write(self, reader: NvcReader | StreamReader, writer: Writer, total: int | None) -> None:
+        with writer:
+            for item in self._items(reader):
+                if isinstance(item, Group):
+                    self._group(reader, item, writer, total)
+                elif self.settings.audio and self.settings.frames is None:
+                    writer.write_packets(item)
+            if not self.frames:
+                reason = self.damaged[0] if self.damaged else "the stream has no whole group of frames"
+                raise DamagedError(f"nothing could be decoded: {reason}")
+
+    def _items(self, reader: NvcReader | StreamReader) -> Iterator[Group | list[Packet]]:
+        if self.settings.frames is None or isinstance(reader, StreamReader):
+            yield from reader.iter_items()
+            return
+        start, stop = self.settings.frames
+        for index in range(reader.group_of_frame(start), reader.group_of_frame(stop - 1) + 1):
+            self.group_first = reader.groups[index].first_frame
+            yield reader.read_group(index)
+
+    def _group(self, reader: NvcReader | StreamReader, group: Group, writer: Writer, total: int | None) -> None:
+        try:
+            opened = open_group(reader.header, group, self.device, reader.limits)
+        except DamagedError as error:
+            self.damaged.append(str(error))
+            return
+        frames = range(group.frame_count)
+        if self.settings.frames is not None:
+            start, stop = self.settings.frames
+            frames = range(max(0, start - self.group_first), min(group.frame_count, stop - self.group_first))
+        for frame in frames:
+            writer.write(self._rebased(opened.picture(frame)))
+            self.frames += 1
+            if self.on_progress is not None:
+                self.on_progress(Progress(self.frames, total, group.number, seconds=time.monotonic() - self.started))
+
+    def _rebased(self, picture: Picture) -> Picture:
+        """A cut-out starts at time zero."""
+        if self.settings.frames is None:
+            return picture
+        if self.first_pts is None:
+            self.first_pts = picture.pts
+        return Picture(*picture.planes, picture.pts - self.first_pts, picture.duration)

@@ -1,0 +1,22 @@
+"""The number of CPU threads for the time of a call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def cpu_threads(wanted: int | None) -> Iterator[int]:
+    """Let torch use ``wanted`` threads (default: every core that this process may use) inside the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = wanted or (before if "OMP_NUM_THREADS" in os.environ else affinity)
+    torch.set_num_threads(count)
+    try:
+        yield count
+    finally:
+        torch.set_num_threads(before)
