@@ -17,28 +17,25 @@ from typing import TYPE_CHECKING, Any
 from nvcodec._version import __version__
 
 if TYPE_CHECKING:
-    from nvcodec.api import (
-        DecodeResult,
-        DecodeSettings,
-        EncodeResult,
-        EncodeSettings,
-        Progress,
-        VerifyReport,
-        Video,
-        decode,
-        encode,
-        evaluate,
-        info,
-        verify,
-    )
-    from nvcodec.api import open_video as open
+    from nvcodec.api.decoding import DecodeResult, decode
+    from nvcodec.api.encoding import EncodeResult, encode
+    from nvcodec.api.evaluation import evaluate
+    from nvcodec.api.inspect import VerifyReport, info, verify
+    from nvcodec.api.opened import Video
+    from nvcodec.api.opened import open_video as open
+    from nvcodec.api.settings import DecodeSettings, EncodeSettings, Progress
     from nvcodec.codecs.registry import register
 
-_HOMES = dict.fromkeys(
-    ("DecodeResult", "DecodeSettings", "EncodeResult", "EncodeSettings", "Progress", "VerifyReport", "Video",
-     "decode", "encode", "evaluate", "info", "verify", "open_video"),
-    "nvcodec.api",
-) | {"register": "nvcodec.codecs.registry"}  # fmt: skip
+_HOMES = {
+    "nvcodec.api.decoding": ("DecodeResult", "decode"),
+    "nvcodec.api.encoding": ("EncodeResult", "encode"),
+    "nvcodec.api.evaluation": ("evaluate",),
+    "nvcodec.api.inspect": ("VerifyReport", "info", "verify"),
+    "nvcodec.api.opened": ("Video", "open_video"),
+    "nvcodec.api.settings": ("DecodeSettings", "EncodeSettings", "Progress"),
+    "nvcodec.codecs.registry": ("register",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DecodeResult", "DecodeSettings", "EncodeResult", "EncodeSettings", "Progress", "VerifyReport", "Video",
@@ -49,8 +46,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used (PEP 562)."""
     wanted = "open_video" if name == "open" else name
-    if wanted not in _HOMES:
+    if wanted not in _HOME_OF:
         raise AttributeError(f"module 'nvcodec' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[wanted]), wanted)
+    value = getattr(import_module(_HOME_OF[wanted]), wanted)
     globals()[name] = value
     return value
