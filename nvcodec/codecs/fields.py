@@ -35,6 +35,8 @@ class FieldReader:
             byte = self._data[self._at]
             self._at += 1
             value |= (byte & 0x7F) << shift
+            if byte == 0 and shift:
+                raise FormatError(f"the network's {name} is not in the shortest form")
             if byte < 0x80:
                 break
         else:

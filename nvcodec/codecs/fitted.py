@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes, quality_lambda
-from nvcodec.codecs.goals import Candidate, Goal
-from nvcodec.codecs.pictures import PictureHash
-from nvcodec.codecs.sizing import fit_plan, parameters_for
+from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors
 from nvcodec.container import Cost
+from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import Clip, from_phases
-from nvcodec.fitting.fit import FitSettings, FitStatus, fit
-from nvcodec.fitting.parameters import CodedParameters
+from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
-from nvcodec.metrics.psnr import psnr_yuv
 
 
 def to_channels_last(network: nn.Module) -> nn.Module:
@@ -57,8 +51,11 @@ class FittedDecoder:
         embedding = None
         if self._embedding is not None:
             embedding = self._embedding[frame : frame + 1].contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self._device.partition(":")[0], enabled=False):
+        # TF32, on by default in convolutions of GPUs that have it, is coarser than the tolerance between devices
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with torch.autocast(self._device.partition(":")[0], enabled=False), exact:
             predicted = self._network(self._codec.network_input([frame], embedding, self._frames, self._device))
+        predicted = predicted.nan_to_num_(0.0)  # only a hostile stream overflows
         peak = (1 << self._format.bit_depth) - 1
         phases = (predicted[0, :, : self._format.chroma_height, : self._format.chroma_width] * peak).round_()
         dtype = np.uint8 if self._format.bit_depth == 8 else np.uint16
@@ -116,6 +113,8 @@ class FittedCodec(ABC):
     def open_group(
         self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
     ) -> FittedDecoder:
+        if len(units) != 1:
+            raise FormatError(f"a group of a fitted codec has one unit, not {len(units)}")
         parsed = self.unpack(config, format.chroma_height, format.chroma_width)
         tensors = decode_tensors(units[0], self.shapes(parsed, frame_count))
         return FittedDecoder(self, parsed, tensors, format, frame_count, device)
@@ -127,78 +126,6 @@ class FittedCodec(ABC):
         spec: GroupSpec,
         on_status: Callable[[FitStatus], None] | None = None,
     ) -> GroupPayload:
-        started = time.monotonic()
-        clip = Clip(frames, format.bit_depth, spec.device)
-        goal = Goal.of(spec)
-        count = parameters_for(clip, spec)
-        best: tuple[Candidate, Any] | None = None
-        steps = 0
-        for attempt in range(goal.attempts):
-            config = self.plan(count, clip.frame_count, *clip.phases.shape[-2:])
-            left = None if spec.seconds is None else spec.seconds - (time.monotonic() - started)
-            parameters, status = self._fit(clip, config, goal.lam, spec, fit_plan(clip, spec, left, attempt), on_status)
-            steps += status.step
-            measure = partial(self._psnr, config, frames, format, spec.device)
-            candidate = goal.choose(parameters, measure)
-            if best is None or goal.better(candidate, best[0]):
-                best = candidate, config
-            if goal.done(candidate) or (left is not None and left < 1):
-                break
-            count = goal.grow(count, candidate)
-        assert best is not None
-        payload = self._payload(*best, frames, format, spec, goal)
-        payload.steps, payload.seconds = steps, time.monotonic() - started
-        return payload
+        from nvcodec.codecs.encoding import GroupEncoder  # which needs this module
 
-    def _fit(
-        self,
-        clip: Clip,
-        config: Any,
-        lam: float,
-        spec: GroupSpec,
-        plan: Any,
-        on_status: Callable[[FitStatus], None] | None,
-    ) -> tuple[CodedParameters, FitStatus]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.seed)
-            network = self.network(config)
-        to_channels_last(network.to(spec.device))
-        parameters = CodedParameters(network, self.start_embedding(clip, config)).to(spec.device)
-        bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
-        settings = FitSettings(plan, lam, bits, spec.seed, spec.precision)
-        status = fit(
-            network, parameters, clip,
-            lambda chosen, embedding: self.network_input(chosen, embedding, clip.frame_count, spec.device),
-            settings, on_status,
-        )  # fmt: skip
-        return parameters, status
-
-    def _psnr(
-        self, config: Any, frames: Sequence[Planes], format: VideoFormat, device: str, tensors: CodedTensors
-    ) -> float:
-        decoder = FittedDecoder(self, config, tensors, format, len(frames), device)
-        values = [psnr_yuv(planes, decoder.planes(i), format.bit_depth) for i, planes in enumerate(frames)]
-        return float(np.mean(values))
-
-    def _payload(
-        self,
-        candidate: Candidate,
-        config: Any,
-        frames: Sequence[Planes],
-        format: VideoFormat,
-        spec: GroupSpec,
-        goal: Goal,
-    ) -> GroupPayload:
-        packed = self.pack(config)
-        decoder = self.open_group(packed, [candidate.payload], format, len(frames), spec.device)
-        pictures, values = PictureHash(), []
-        for i, planes in enumerate(frames):
-            shown = decoder.planes(i)
-            values.append(psnr_yuv(planes, shown, format.bit_depth))
-            pictures.update(shown)
-        unit = CodedUnit(0, len(frames), candidate.payload)
-        return GroupPayload(
-            packed, [unit], decoder.symbol_hash, pictures.digest(), float(np.mean(values)),
-            len(packed) + candidate.bits / 8, goal.met(candidate, len(packed)),
-            notes={"parameters": float(self.shapes(config, len(frames)).count), "lambda": quality_lambda(spec.quality)},
-        )  # fmt: skip
+        return GroupEncoder(self, frames, format, spec, on_status).run()

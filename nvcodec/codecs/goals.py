@@ -72,13 +72,14 @@ class Goal:
 
     lam: float
     attempts: int = 1
+    decodes: int = 1  # whole decodes of the group after a fit, for planning time
 
     @staticmethod
     def of(spec: GroupSpec) -> Goal:
         if spec.target_bytes is not None:
-            return SizeGoal(quality_lambda(spec.quality), 1, max(1, spec.target_bytes - CONFIG_BYTES))
+            return SizeGoal(quality_lambda(spec.quality), 1, 1, max(1, spec.target_bytes - CONFIG_BYTES))
         if spec.psnr_floor is not None:
-            return PsnrGoal(quality_lambda(quality_for_psnr(spec.psnr_floor)), 5, spec.psnr_floor)
+            return PsnrGoal(quality_lambda(quality_for_psnr(spec.psnr_floor)), 5, 9, spec.psnr_floor)
         return Goal(quality_lambda(spec.quality))
 
     def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
@@ -87,7 +88,7 @@ class Goal:
     def done(self, candidate: Candidate) -> bool:
         return True
 
-    def met(self, candidate: Candidate, config_bytes: int) -> bool:
+    def met(self, candidate: Candidate) -> bool:
         return True
 
     def better(self, candidate: Candidate, than: Candidate) -> bool:
@@ -112,7 +113,7 @@ class SizeGoal(Goal):
         offset = MOST_OFFSET if finest is None else -finest
         return Candidate(*encode_tensors(quantise(parameters, offset)))
 
-    def met(self, candidate: Candidate, config_bytes: int) -> bool:
+    def met(self, candidate: Candidate) -> bool:
         return SIZE_FLOOR * self.most_bytes <= len(candidate.payload) <= self.most_bytes
 
 
@@ -136,9 +137,9 @@ class PsnrGoal(Goal):
         return Candidate(*encode_tensors(quantise(parameters, offset)), measured[offset])
 
     def done(self, candidate: Candidate) -> bool:
-        return self.met(candidate, 0)
+        return self.met(candidate)
 
-    def met(self, candidate: Candidate, config_bytes: int) -> bool:
+    def met(self, candidate: Candidate) -> bool:
         assert candidate.psnr is not None
         return self.floor <= candidate.psnr <= self.floor + PSNR_SLACK
 

@@ -83,7 +83,8 @@ class NeRVCodec(FittedCodec):
         return Shapes(tuple(out))
 
     def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
-        return torch.tensor(frames, dtype=torch.float32, device=device) / count
+        # not divided on the device: GPUs multiply by a reciprocal there, which the highest frequencies would show
+        return torch.tensor([frame / count for frame in frames], dtype=torch.float32, device=device)
 
     def network_cost(self, config: NeRVConfig) -> tuple[int, int]:
         cells = prod(config.grid)

@@ -35,10 +35,11 @@ def quality_for_psnr(floor: float) -> float:
     return max(0.0, min(63.0, 32 + (floor - 33) * 3.2))
 
 
-def fit_plan(clip: Clip, spec: GroupSpec, seconds_left: float | None, attempt: int) -> Plan:
-    """Steps by preset, more at each further attempt; or what is left of the seconds."""
+def fit_plan(clip: Clip, spec: GroupSpec, seconds_left: float | None, attempt: int, attempts: int) -> Plan:
+    """Steps by preset, more at each further attempt; or a share of the seconds that are left."""
     if seconds_left is not None:
-        return Plan(seconds=max(0.5, seconds_left))
+        share = 1.0 if attempts == 1 else 0.5  # a first attempt may miss its goal and need another
+        return Plan(seconds=max(0.5, seconds_left * share))
     if spec.preset not in EPOCHS:
         raise UsageError(f"no preset {spec.preset!r}; there are: {', '.join(EPOCHS)}")
     batch = frames_per_step(clip, FitSettings.batch_samples)

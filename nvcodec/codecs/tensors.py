@@ -91,7 +91,7 @@ def _residual(channel: Ints, weight: int) -> Ints:
 
 
 def _restore(residual: Ints, weight: int) -> Ints:
-    """The inverse of :func:`_residual`; wraps in int32 where a hostile stream would overflow."""
+    """The inverse of :func:`_residual`. Raises :class:`DamagedError` beyond 32 bits, where only damage leads."""
     if weight == 0:
         return residual
     out = residual.astype(np.int64)

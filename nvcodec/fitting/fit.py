@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nvcodec.fitting.clip import Clip, weighted_mse
+from nvcodec.fitting.optimisers import LearningRates, Optimisers
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.fitting.schedule import Clock, Plan, cosine
 
@@ -19,16 +20,14 @@ Inputs = Callable[[list[int], Tensor | None], Tensor]  # (frames, their embeddin
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How to fit one group. Learning rates are Adam's; ``embedding_rate`` and ``step_rate`` multiply the first."""
+    """How to fit one group."""
 
     plan: Plan
     lam: float  # objective: bits per pixel + lam x MSE on the 8-bit scale, 6:1:1 over Y, U, V
     target_bits: float | None = None  # steer lam so that the group weighs this much
     seed: int = 0
     precision: str = "fp32"  # of activations while fitting: "fp32" or "bf16"
-    learning_rate: float = 5e-3
-    embedding_rate: float = 10.0
-    step_rate: float = 10.0
+    rates: LearningRates = field(default_factory=LearningRates)
     batch_samples: int = 100_000  # half-size samples a step; small frames are taken several at a time
     rate_every: int = 4  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
     rounding_from: float = 0.7  # progress at which noise gives way to straight-through rounding
@@ -77,13 +76,8 @@ class _Fit:
     def __init__(
         self, network: nn.Module, parameters: CodedParameters, clip: Clip, inputs: Inputs, settings: FitSettings
     ) -> None:
-        self.network, self.parameters, self.clip, self.inputs, self.settings = (
-            network,
-            parameters,
-            clip,
-            inputs,
-            settings,
-        )
+        self.network, self.parameters, self.clip = network, parameters, clip
+        self.inputs, self.settings = inputs, settings
         self.clock = Clock(settings.plan)
         self.order = _FrameOrder(clip.frame_count, frames_per_step(clip, settings.batch_samples), settings.seed)
         device = clip.phases.device
@@ -91,18 +85,7 @@ class _Fit:
         self.dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
         self.status = FitStatus(lam=settings.lam)
         self.mse = 0.0
-        self.optimiser = self._optimiser()
-        self.rates = [group["lr"] for group in self.optimiser.param_groups]
-
-    def _optimiser(self) -> torch.optim.Adam:
-        rate, s, p = self.settings.learning_rate, self.settings, self.parameters
-        groups: list[dict[str, object]] = [{"params": list(p.weights), "lr": rate}]
-        steps = list(p.weight_steps)
-        if p.embedding is not None and p.embedding_steps is not None:
-            groups.append({"params": [p.embedding], "lr": rate * s.embedding_rate})
-            steps.append(p.embedding_steps)
-        groups.append({"params": steps, "lr": rate * s.step_rate})
-        return torch.optim.Adam(groups, betas=(0.9, 0.99))
+        self.optimiser = Optimisers(parameters, settings.rates, self.dtype)
 
     def predict(self, frames: list[int], weights: dict[str, tuple[Tensor, Tensor]], noise: bool) -> Tensor:
         cast = {name: (values * step).to(self.dtype) for name, (values, step) in weights.items()}
@@ -140,13 +123,10 @@ class _Fit:
             self.status.lam = max(self.settings.lam / 4096, min(self.settings.lam * 4096, self.status.lam))
 
     def step(self, progress: float) -> None:
-        factor = cosine(progress)
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.prepare(cosine(progress))
         loss = self.loss(noise=progress < self.settings.rounding_from)
         loss.backward()
-        # Adam forgets the scale of the loss, the clip must too: it is relative to lambda
+        # the optimisers forget the scale of the loss, the clip must too: it is relative to lambda
         nn.utils.clip_grad_norm_(list(self.parameters.weights), self.settings.clip_norm * 100 * self.status.lam)
         self.optimiser.step()
 

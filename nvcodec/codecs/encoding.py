@@ -1,0 +1,126 @@
+"""Encoding one group with a fitted codec: fit, meet the goal, code, decode what was coded and measure that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes, quality_lambda
+from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
+from nvcodec.codecs.goals import Candidate, Goal, quantise
+from nvcodec.codecs.pictures import PictureHash
+from nvcodec.codecs.sizing import fit_plan, parameters_for
+from nvcodec.codecs.tensors import CodedTensors
+from nvcodec.fitting.clip import Clip
+from nvcodec.fitting.fit import FitSettings, FitStatus, fit
+from nvcodec.fitting.parameters import CodedParameters
+from nvcodec.format import VideoFormat
+from nvcodec.metrics.psnr import psnr_yuv
+
+CODING_SECONDS = 0.5  # entropy coding and the rest, under a time budget
+
+
+class GroupEncoder:
+    """One call of :meth:`FittedCodec.encode_group`."""
+
+    def __init__(
+        self,
+        codec: FittedCodec,
+        frames: Sequence[Planes],
+        format: VideoFormat,
+        spec: GroupSpec,
+        on_status: Callable[[FitStatus], None] | None,
+    ) -> None:
+        self.started = time.monotonic()
+        self.codec, self.frames, self.format, self.spec, self.on_status = codec, frames, format, spec, on_status
+        self.clip = Clip(frames, format.bit_depth, spec.device)
+        self.goal = Goal.of(spec)
+        self.steps = 0
+
+    def run(self) -> GroupPayload:
+        best: tuple[Candidate, Any] | None = None
+        count = parameters_for(self.clip, self.spec)
+        for attempt in range(self.goal.attempts):
+            config = self.codec.plan(count, self.clip.frame_count, *self.clip.phases.shape[-2:])
+            candidate = self.goal.choose(self._fit(config, attempt), partial(self.psnr, config))
+            if best is None or self.goal.better(candidate, best[0]):
+                best = candidate, config
+            if self.goal.done(candidate) or self._left(0.0) == 0:
+                break
+            count = self.goal.grow(count, candidate)
+        assert best is not None
+        return self._payload(*best)
+
+    def _left(self, reserve: float) -> float | None:
+        """Seconds of the spec that are left beside ``reserve``, at least 0; None without a time goal."""
+        if self.spec.seconds is None:
+            return None
+        return max(0.0, self.spec.seconds - reserve - (time.monotonic() - self.started))
+
+    def _fit(self, config: Any, attempt: int) -> CodedParameters:
+        spec, clip = self.spec, self.clip
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(spec.seed)
+            network = self.codec.network(config)
+        network = to_channels_last(network.to(spec.device))
+        parameters = CodedParameters(network, self.codec.start_embedding(clip, config)).to(spec.device)
+        left = self._left(0.0 if spec.seconds is None else self._finishing_seconds(config, parameters))
+        bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
+        plan = fit_plan(clip, spec, left, attempt, self.goal.attempts)
+        settings = FitSettings(plan, self.goal.lam, bits, spec.seed, spec.precision)
+        status = fit(network, parameters, clip, self._input, settings, self.on_status)
+        self.steps += status.step
+        return parameters
+
+    def _input(self, chosen: list[int], embedding: Tensor | None) -> Tensor:
+        return self.codec.network_input(chosen, embedding, self.clip.frame_count, self.spec.device)
+
+    def _finishing_seconds(self, config: Any, parameters: CodedParameters) -> float:
+        """How long decoding and measuring will take after the fit, from a trial of one frame."""
+        decoder = self._decoder(config, quantise(parameters))
+        times = []
+        for _ in range(3):
+            started = time.monotonic()
+            psnr_yuv(self.frames[0], decoder.planes(0), self.format.bit_depth)
+            times.append(time.monotonic() - started)
+        return CODING_SECONDS + self.goal.decodes * len(self.frames) * min(times)
+
+    def _decoder(self, config: Any, tensors: CodedTensors) -> FittedDecoder:
+        return FittedDecoder(self.codec, config, tensors, self.format, len(self.frames), self.spec.device)
+
+    def psnr(self, config: Any, tensors: CodedTensors) -> float:
+        """`psnr_yuv` of the group as it would be decoded."""
+        decoder = self._decoder(config, tensors)
+        values = [psnr_yuv(planes, decoder.planes(i), self.format.bit_depth) for i, planes in enumerate(self.frames)]
+        return float(np.mean(values))
+
+    def _payload(self, candidate: Candidate, config: Any) -> GroupPayload:
+        packed = self.codec.pack(config)
+        count = len(self.frames)
+        decoder = self.codec.open_group(packed, [candidate.payload], self.format, count, self.spec.device)
+        pictures, values = PictureHash(), []
+        for i, planes in enumerate(self.frames):
+            shown = decoder.planes(i)
+            values.append(psnr_yuv(planes, shown, self.format.bit_depth))
+            pictures.update(shown)
+        return GroupPayload(
+            config=packed,
+            units=[CodedUnit(0, count, candidate.payload)],
+            symbol_hash=decoder.symbol_hash,
+            picture_hash=pictures.digest(),
+            psnr=float(np.mean(values)),
+            estimated_bytes=len(packed) + candidate.bits / 8,
+            goal_met=self.goal.met(candidate),
+            steps=self.steps,
+            seconds=time.monotonic() - self.started,
+            notes={
+                "parameters": float(self.codec.shapes(config, count).count),
+                "lambda": quality_lambda(self.spec.quality),
+            },
+        )
