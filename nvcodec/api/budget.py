@@ -1,30 +1,32 @@
-"""How many bytes and seconds each group may take, planned again after every group."""
+"""How many bytes and seconds each group may take, planned again before every group."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
+from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.settings import EncodeSettings
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
 
-GROUP_OVERHEAD = 100  # bytes of a group's chunk beside config and units: framing, hashes, constant-rate timestamps
-END_OVERHEAD = 120  # index and tail of a file, its chunks apart
-INDEX_ROW = 14  # bytes of the index for one chunk
-START_OVERHEAD = 900  # header and metadata, where they are not written yet
-PACKET_OVERHEAD = 1.03  # chunks of passed-through packets over their data
+GROUP_OVERHEAD = 72  # bytes of a group's chunk beside config and units: framing, hashes, constant-rate timestamps
+FEWEST_BYTES = 120  # a group's payload is not asked to be smaller
+END_OVERHEAD = 56  # index and tail of a file, its rows apart
+INDEX_ROW = 12  # bytes of the index for one group
+PACKET_ROW = 5  # and for one chunk of packets
 
 
 @dataclass
 class Budget:
     """Shares of a size or time goal."""
 
-    video_bytes: int | None  # of all groups' chunks, or None
+    goal: int | None  # bytes of the file, or None
+    whole: bool  # the goal counts passed-through tracks too
     deadline: float | None  # of time.monotonic(), or None
     frames_total: int | None
-    groups_total: int
-    spent_bytes: int = 0
+    fixed: int  # bytes of everything that is neither a group nor a packet
+    spent_bytes: int = 0  # of groups' chunks
     spent_frames: int = 0
 
     @classmethod
@@ -34,41 +36,59 @@ class Budget:
         fmt: VideoFormat,
         frames: int | None,
         groups: int,
-        passthrough: int,
+        start: tuple[int, int],
+        feed: PacketFeed,
         started: float,
     ) -> Budget:
-        """Raises :class:`UsageError` if a goal needs a frame count that a pipe does not tell, or is too small."""
+        """``start``: bytes before the first group, those of track descriptions apart, and these.
+
+        Raises :class:`UsageError` if a goal needs a frame count that a pipe does not tell, or is too small.
+        """
         for name in ("size", "bpp", "time_budget"):
             if getattr(settings, name) is not None and frames is None:
-                raise UsageError(f"--{name.replace('_', '-')} needs a file: a pipe does not tell how many frames come")
-        total: float | None = None
-        if settings.size is not None:
-            total = settings.size - passthrough * PACKET_OVERHEAD
-        elif settings.bpp is not None and frames:
-            total = settings.bpp * fmt.width * fmt.height * frames / 8
-        if total is not None:
-            total -= START_OVERHEAD + END_OVERHEAD + groups * INDEX_ROW
-            if total < (150 + GROUP_OVERHEAD) * groups:
-                raise UsageError(
-                    f"the goal leaves {max(0, int(total))} bytes for {groups} groups of pictures"
-                    + (
-                        f" beside {passthrough} bytes of passed-through tracks (--no-audio drops them)"
-                        * (passthrough > 0)
-                    )
-                )
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} needs to know how many frames there are, which this source does not tell")
+        goal = settings.size
+        if settings.bpp is not None and frames:
+            goal = int(settings.bpp * fmt.width * fmt.height * frames / 8)
         deadline = None if settings.time_budget is None else started + settings.time_budget
-        return cls(None if total is None else int(total), deadline, frames, groups)
+        whole = settings.size is not None
+        fixed = start[0] + (start[1] if whole else 0) + END_OVERHEAD + groups * INDEX_ROW
+        if feed.file_bytes:
+            fixed += PACKET_ROW * (groups + 1 + (feed.file_bytes >> 20))
+        budget = cls(goal, whole, deadline, frames, fixed)
+        budget._check(groups, feed)
+        return budget
 
-    def bytes_for(self, frames: int, steady: bool) -> int | None:
+    def _check(self, groups: int, feed: PacketFeed) -> None:
+        left = self._left(feed)
+        if left is None or left >= (FEWEST_BYTES + GROUP_OVERHEAD) * groups:
+            return
+        beside = ""
+        if self.whole and feed.file_bytes:
+            beside = f" beside {feed.file_bytes} bytes of passed-through tracks (--no-audio drops them)"
+        count = "1 group" if groups == 1 else f"{groups} groups"
+        raise UsageError(
+            f"the goal of {self.goal} bytes is too small: it leaves {max(0, left)} for {count} of pictures{beside}"
+        )
+
+    def _left(self, feed: PacketFeed) -> int | None:
+        """Bytes for the chunks of the groups to come."""
+        if self.goal is None:
+            return None
+        return self.goal - self.fixed - self.spent_bytes - (feed.file_bytes if self.whole else 0)
+
+    def bytes_for(self, frames: int, steady: bool, feed: PacketFeed) -> int | None:
         """Payload bytes of the next group: its share by frames of what is left, less its chunk's overhead.
 
         ``steady`` says that its frames follow each other at one distance, so that timestamps cost next to nothing.
         """
-        if self.video_bytes is None or self.frames_total is None:
+        left_bytes = self._left(feed)
+        if left_bytes is None or self.frames_total is None:
             return None
         left = max(frames, self.frames_total - self.spent_frames)
-        share = (self.video_bytes - self.spent_bytes) * frames // left
-        return max(120, share - GROUP_OVERHEAD - (0 if steady else 3 * frames))
+        share = left_bytes * frames // left
+        return max(FEWEST_BYTES, share - GROUP_OVERHEAD - (0 if steady else 3 * frames))
 
     def seconds_for(self, frames: int) -> float | None:
         if self.deadline is None or self.frames_total is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,13 +13,16 @@ from typing import Any, BinaryIO
 from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
+from nvcodec.api.costs import check_size, level_for
 from nvcodec.api.grouping import cut, default_gof, group_lengths
-from nvcodec.api.resume import check_same, cut_to_groups, skip_written
+from nvcodec.api.passthrough import PacketFeed
+from nvcodec.api.resume import check_same, cut_to_groups, find_part, skip_written
 from nvcodec.api.settings import EncodeSettings, OnProgress, Progress
+from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec
 from nvcodec.codecs.registry import AUTO, CODECS, get_codec
-from nvcodec.container import Cost, Group, SequenceHeader, Unit, Writer, smallest_level
+from nvcodec.container import Group, SequenceHeader, Unit, Writer
 from nvcodec.container import Reader as NvcReader
 from nvcodec.engines.job import GroupJob, run_in_process
 from nvcodec.errors import InputError, ResumeError
@@ -27,7 +30,7 @@ from nvcodec.fitting.fit import FitStatus
 from nvcodec.hardware import fast_precision, pick_device, tune_allocator
 from nvcodec.video import Picture, Reader, SourceInfo, probe
 
-LEVEL_MARGIN = 4  # later groups may be this much dearer than the first within the declared level
+SIZE_FLOOR = 0.93  # of a size goal: less is too little
 REPORT_EVERY = 0.2  # seconds between progress reports
 
 
@@ -89,9 +92,9 @@ class _Encode:
         self.on_progress = on_progress
         self.device = pick_device(settings.device)
         self.codec = AUTO if settings.codec == "auto" else settings.codec
-        self.info: SourceInfo | None = None if files.is_pipe(source) else probe(source)
+        self.info: SourceInfo | None = None if files.is_stream(source) else probe(source)
         self.writer: Writer | None = None
-        self.payloads: list[tuple[GroupPayload, int]] = []  # with their frames
+        self.tally = Tally()
         self.frames_done = 0
         self.last_report = 0.0
 
@@ -99,48 +102,54 @@ class _Encode:
         source = files.stdin_bytes() if files.is_pipe(self.source) else self.source
         with Reader(source, audio=self.settings.audio) as reader:
             self._plan(reader)
-            if files.is_pipe(self.target):
-                if resume:
-                    raise ResumeError("--resume needs a file as output, not a pipe")
+            if not files.is_stream(self.target):
+                self._to_file(reader, resume, overwrite)
+            elif resume:
+                raise ResumeError("--resume needs a file as output, not a pipe")
+            elif files.is_pipe(self.target):
                 self._groups(reader, files.stdout_bytes(), None)
             else:
-                self._to_file(reader, resume, overwrite)
+                with files.open_output(Path(self.target), "wb") as file:
+                    self._groups(reader, file, None)
             return self._result(reader)
 
     def _to_file(self, reader: Reader, resume: bool, overwrite: bool) -> None:
-        target, part = Path(self.target), files.part_path(self.target)
-        if resume and not part.exists():
-            raise ResumeError(f"nothing to resume: there is no {part}")
-        if part.exists() and not resume and not overwrite:
-            raise ResumeError(f"{part} is left from an earlier encode: --resume goes on with it, -y starts anew")
-        if resume and part.stat().st_size:
-            with files.open_output(part, "r+b") as file:
-                check_same(NvcReader(file), self.metadata)
-                self._groups(reader, file, cut_to_groups(file))
-        else:
-            with files.open_output(part, "wb") as file:
-                self._groups(reader, file, None)
-        files.finish(part, target)
+        part, go_on = find_part(Path(self.target), resume, overwrite)
+        try:
+            with files.open_output(part, "r+b" if go_on else "wb") as file:
+                if go_on:
+                    check_same(NvcReader(file), self.metadata)
+                self._groups(reader, file, cut_to_groups(file) if go_on else None)
+        except BaseException:
+            if not go_on:
+                files.remove_empty(part)
+            raise
+        files.finish(part, Path(self.target))
 
     def _plan(self, reader: Reader) -> None:
         fmt = self.format = reader.format
-        self.frames_total = self.info.frame_count if self.info else None
+        check_size(fmt)
+        total = self.frames_total = self.info.frame_count if self.info else None
         self.gof = self.settings.gof or default_gof(fmt)
-        total = self.frames_total
         self.lengths = group_lengths(total, self.gof, even=self.settings.gof is None) if total else []
-        passthrough = self.info.passthrough_bytes if self.info and self.settings.audio else 0
-        self.budget = Budget.of(self.settings, fmt, total, max(1, len(self.lengths)), passthrough, self.started)
         self.metadata = {
             "encoder": f"nvcodec {__version__}",
             "settings": json.dumps({**self.settings.described(), "codec": self.codec, "threads": str(self.threads)}),
             **files.source_fingerprint(self.source),
         }
+        passthrough = self.info.passthrough_bytes if self.info and self.settings.audio else 0
+        self.feed = PacketFeed(reader, passthrough)
+        start = self._start(io.BytesIO(), reader, level=1)
+        sizes = start.bytes_written - start.passthrough_bytes, start.passthrough_bytes
+        groups = max(1, len(self.lengths))
+        self.budget = Budget.of(self.settings, fmt, total, groups, sizes, self.feed, self.started)
 
     def _groups(self, reader: Reader, file: BinaryIO, old: NvcReader | None) -> None:
         pictures = iter(reader)
         if old is not None:
             self.writer = Writer.resume(file, old)
-            self.frames_done = skip_written(pictures, reader, self.writer.frame_count)
+            self.frames_done = self.writer.frame_count
+            skip_written(pictures, self.feed, old)
             for entry in old.groups:
                 self.budget.spend(entry.length, entry.frame_count)
         groups = cut(pictures, self.lengths[len(old.groups) if old else 0 :], self.gof)
@@ -148,29 +157,29 @@ class _Encode:
         if group is None and self.writer is None:
             raise InputError(f"{self.source} holds no frames")
         while group is not None:
-            following = (
-                next(groups, None) if self._is_last(group) else None
-            )  # reads trailing packets before the last fit
+            # reading on behind the last group gives the packets at the end before it is fitted, and so its share
+            following = next(groups, None) if self._is_last(group) else None
             self._code(group, reader, file)
             group = following if following is not None else next(groups, None)
         assert self.writer is not None
-        self.writer.write_packets(reader.take_packets())
+        self.writer.write_packets(self.feed.take())
         self.writer.close()
 
     def _is_last(self, group: list[Picture]) -> bool:
         return self.frames_total is not None and self.frames_done + len(group) >= self.frames_total
 
     def _code(self, pictures: list[Picture], reader: Reader, file: BinaryIO) -> None:
+        packets = self.feed.take()
         steady = len({p.duration for p in pictures}) == 1
         spec = self._spec(len(pictures), steady)
         job = GroupJob(self.codec, [p.planes for p in pictures], self.format, spec, self.threads)
         payload = run_in_process(job, self._on_status(len(pictures)))
-        writer = self.writer or self._open_writer(payload, reader, file, len(pictures))
-        writer.write_packets(reader.take_packets())
+        writer = self.writer = self.writer or self._open_writer(payload, reader, file, len(pictures))
+        writer.write_packets(packets)
         before = writer.bytes_written
         writer.write_group(_group(payload, pictures, writer))
         self.budget.spend(writer.bytes_written - before, len(pictures))
-        self.payloads.append((payload, len(pictures)))
+        self.tally.add(payload, len(pictures))
         self.frames_done += len(pictures)
         self._report(
             Progress(
@@ -190,7 +199,7 @@ class _Encode:
         chosen = self.settings
         return GroupSpec(
             quality=32.0 if chosen.quality is None else chosen.quality,
-            target_bytes=self.budget.bytes_for(frames, steady),
+            target_bytes=self.budget.bytes_for(frames, steady, self.feed),
             psnr_floor=chosen.psnr,
             preset=chosen.preset or "medium",
             seconds=self.budget.seconds_for(frames),
@@ -202,21 +211,15 @@ class _Encode:
 
     def _open_writer(self, first: GroupPayload, reader: Reader, file: BinaryIO, frames: int) -> Writer:
         """The header waits for the first group, whose cost tells the level."""
-        codec_id, _ = CODECS[self.codec]
         cost = get_codec(self.codec).cost(first.config, self.format, frames)
-        margin = Cost(
-            cost.parameters * LEVEL_MARGIN,
-            cost.macs_per_pixel * LEVEL_MARGIN,
-            cost.activation_bytes * LEVEL_MARGIN,
-            cost.pixels,
-            max(frames, self.gof),
-        )
-        level = smallest_level(margin, LEVEL_MARGIN * first.size + 4096)
-        self.writer = Writer(file, SequenceHeader(self.format, codec_id, level))
-        self.writer.write_metadata(self.metadata)
+        return self._start(file, reader, level_for(cost, first.size, max(frames, self.gof)))
+
+    def _start(self, file: BinaryIO, reader: Reader, level: int) -> Writer:
+        writer = Writer(file, SequenceHeader(self.format, CODECS[self.codec][0], level))
+        writer.write_metadata(self.metadata)
         for track in reader.tracks:
-            self.writer.write_track(track)
-        return self.writer
+            writer.write_track(track)
+        return writer
 
     def _on_status(self, frames: int) -> Callable[[FitStatus], None] | None:
         if self.on_progress is None:
@@ -251,8 +254,7 @@ class _Encode:
         if total is None or not known:
             return None
         coded = (self.writer.bytes_written - self.writer.passthrough_bytes if self.writer else 0) + group_bytes
-        passthrough = self.info.passthrough_bytes if self.info and self.settings.audio else 0
-        return int(coded * total / known + passthrough)
+        return int(coded * total / known + self.feed.file_bytes)
 
     def _report(self, progress: Progress) -> None:
         self.last_report = time.monotonic()
@@ -260,24 +262,19 @@ class _Encode:
             self.on_progress(progress)
 
     def _result(self, reader: Reader) -> EncodeResult:
-        writer = self.writer
+        writer, tally = self.writer, self.tally
         assert writer is not None
         video_bytes = writer.bytes_written - writer.passthrough_bytes
         samples = self.format.width * self.format.height * writer.frame_count
-        coded = sum(frames for _, frames in self.payloads)
-        psnr = (
-            math.fsum(p.psnr * frames for p, frames in self.payloads) / coded if coded == writer.frame_count else None
-        )
-        met = all(p.goal_met for p, _ in self.payloads)
-        goal = self.settings.size or (self.settings.bpp and self.settings.bpp * samples / 8)
-        if goal:
-            size = writer.bytes_written if self.settings.size else video_bytes
-            met = 0.93 * goal <= size <= goal
+        psnr = tally.psnr if tally.frames == writer.frame_count else None
+        met = tally.goals_met
+        if self.budget.goal is not None:
+            size = writer.bytes_written if self.budget.whole else video_bytes
+            met = SIZE_FLOOR * self.budget.goal <= size <= self.budget.goal
         return EncodeResult(
             str(self.target), writer.bytes_written, video_bytes, writer.frame_count, writer.group_count,
             8 * video_bytes / samples, psnr, time.monotonic() - self.started, met,
-            sum(p.estimated_bytes for p, _ in self.payloads), sum(p.size for p, _ in self.payloads),
-            list(reader.warnings),
+            tally.estimated_bytes, tally.payload_bytes, list(reader.warnings),
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,15 +21,22 @@ def is_pipe(name: str | Path) -> bool:
     return str(name) == PIPE
 
 
+def is_stream(name: str | Path) -> bool:
+    """True for what can be read or written once, in order: "-", a named pipe, a device."""
+    return is_pipe(name) or (os.path.exists(name) and not os.path.isfile(name))
+
+
 def part_path(target: str | Path) -> Path:
     """Where work goes until it is whole."""
     return Path(f"{target}.part")
 
 
-def check_source(source: str | Path) -> None:
-    """Raise :class:`InputError` unless ``source`` can be read as a file."""
-    if is_pipe(source):
+def check_source(source: str | Path, pipe: bool = True) -> None:
+    """Raise :class:`InputError` unless ``source`` can be read; :class:`UsageError` for a pipe where none will do."""
+    if is_pipe(source) and pipe:
         return
+    if is_stream(source) and not pipe and not Path(source).is_dir():
+        raise UsageError(f"{source}: this needs a file, not a pipe")
     path = Path(source)
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a file")
@@ -46,10 +53,15 @@ def check_target(source: str | Path, target: str | Path, overwrite: bool) -> Non
     path = Path(target)
     if not is_pipe(source) and path.exists() and Path(source).exists() and path.samefile(source):
         raise UsageError(f"input and output are the same file: {path}")
+    part = part_path(path)
+    if not is_pipe(source) and part.exists() and Path(source).exists() and part.samefile(source):
+        raise UsageError(f"the input is where work on the output would go: {part}")
     if path.is_dir():
         raise OutputError(f"{path} is a folder, not a file")
     if path.exists() and not overwrite and stat.S_ISREG(path.stat().st_mode):
         raise UsageError(f"{path} exists; -y overwrites it")
+    if is_stream(path):
+        return
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {folder}")
@@ -64,6 +76,14 @@ def os_error(path: str | Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}: {error.strerror or error}")
 
 
+def open_source(path: str | Path) -> BinaryIO:
+    """A file for reading; raises :class:`InputError`."""
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
 @contextmanager
 def open_output(path: Path, mode: str) -> Iterator[BinaryIO]:
     """A file for writing whose errors are :class:`OutputError`."""
@@ -73,8 +93,14 @@ def open_output(path: Path, mode: str) -> Iterator[BinaryIO]:
         raise os_error(path, error) from error
     try:
         yield file  # type: ignore[misc]
-    finally:
+    except BaseException:
+        with suppress(OSError):
+            file.close()
+        raise
+    try:
         file.close()
+    except OSError as error:
+        raise os_error(path, error) from error
 
 
 def finish(part: Path, target: Path) -> None:
@@ -85,20 +111,33 @@ def finish(part: Path, target: Path) -> None:
         raise os_error(target, error) from error
 
 
+def remove_empty(part: Path) -> None:
+    """Leave no part behind that holds nothing."""
+    with suppress(OSError):
+        if part.stat().st_size == 0:
+            part.unlink()
+
+
 def stdin_bytes() -> BinaryIO:
+    """Standard input; raises :class:`InputError` if that is a terminal, where one would wait for ever."""
+    if sys.stdin.isatty():
+        raise InputError("standard input is a terminal; pipe a stream into it")
     return sys.stdin.buffer
 
 
 def stdout_bytes() -> BinaryIO:
+    """Standard output; raises :class:`OutputError` if that is a terminal."""
+    if sys.stdout.isatty():
+        raise OutputError("standard output is a terminal; pipe it somewhere or name a file")
     return sys.stdout.buffer
 
 
 def source_fingerprint(source: str | Path) -> dict[str, str]:
     """Size and BLAKE2b digest of a source file; nothing for a pipe."""
-    if is_pipe(source):
+    if is_stream(source):
         return {}
     digest = hashlib.blake2b(digest_size=16)
-    with open(source, "rb") as file:
+    with open_source(source) as file:
         while piece := file.read(1 << 22):
             digest.update(piece)
         size = file.tell()

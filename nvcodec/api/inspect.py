@@ -13,15 +13,17 @@ from nvcodec.codecs.registry import codec_name, get_codec
 from nvcodec.container import GroupEntry
 from nvcodec.container import Reader as NvcReader
 from nvcodec.container.describe import describe_header, describe_track
+from nvcodec.container.limits import UNLIMITED
 from nvcodec.errors import FormatError, NvcodecError, UnsupportedError
 from nvcodec.hardware import tune_allocator
 
 
 def info(source: str | Path) -> dict[str, Any]:
-    """What ``source`` says of itself, as plain data for JSON; reads no payload. Raises FormatError and its kin."""
-    files.check_source(source)
-    with open(source, "rb") as file:
-        reader = NvcReader(file)
+    """What ``source`` says of itself, as plain data for JSON; reads no payload, so no limit
+    holds: what is too costly to decode can still be listed. Raises FormatError and its kin."""
+    files.check_source(source, pipe=False)
+    with files.open_source(source) as file:
+        reader = NvcReader(file, limits=UNLIMITED)
         header = reader.header
         try:
             codec = codec_name(header.codec_id)
@@ -83,10 +85,10 @@ class VerifyReport:
 
 def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyReport:
     """Check every CRC, every symbol hash and every picture hash of ``source``."""
-    files.check_source(source)
+    files.check_source(source, pipe=False)
     tune_allocator()
     report = VerifyReport()
-    with open(source, "rb") as file:
+    with files.open_source(source) as file:
         reader = NvcReader(file)
         report.chunks = sum(1 for _ in reader.verify())
         report.groups = len(reader.groups)

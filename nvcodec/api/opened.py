@@ -34,15 +34,15 @@ class Video:
 
     def __init__(self, path: str | Path, *, device: str = "auto") -> None:
         """Raises FormatError and its kin, InputError for a file that cannot be read."""
-        files.check_source(path)
+        files.check_source(path, pipe=False)
+        self._device = pick_device(device)
         tune_allocator()
-        self._file = open(path, "rb")  # noqa: SIM115
+        self._file = files.open_source(path)
         try:
             self._reader = NvcReader(self._file)
         except BaseException:
             self._file.close()
             raise
-        self._device = pick_device(device)
         self._open: tuple[int, OpenGroup] | None = None
 
     @property

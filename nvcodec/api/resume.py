@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
+from nvcodec.api.files import open_source, part_path
+from nvcodec.api.passthrough import PacketFeed
 from nvcodec.container import Reader as NvcReader
-from nvcodec.errors import ResumeError
-from nvcodec.video import Picture, Reader
+from nvcodec.errors import ResumeError, TruncatedError
+from nvcodec.video import Picture
 
 
 def check_same(old: NvcReader, metadata: dict[str, str]) -> NvcReader:
@@ -29,12 +32,44 @@ def check_same(old: NvcReader, metadata: dict[str, str]) -> NvcReader:
     return old
 
 
+def find_part(target: Path, resume: bool, overwrite: bool) -> tuple[Path, bool]:
+    """Where work on ``target`` goes, and whether to go on with what lies there. Raises :class:`ResumeError`."""
+    part = part_path(target)
+    if resume and not part.exists():
+        raise ResumeError(f"nothing to resume: there is no {part}")
+    if part.exists() and not resume and not overwrite:
+        raise ResumeError(f"{part} is left from an earlier encode: --resume goes on with it, -y starts anew")
+    return part, resume and has_header(part)
+
+
+def has_header(part: Path) -> bool:
+    """False if the encode was stopped before a whole header stood in the file: then nothing is lost by starting anew.
+
+    Raises FormatError and its kin for a file that is no part of ours.
+    """
+    with open_source(part) as file:
+        try:
+            NvcReader(file)
+        except TruncatedError:
+            return False
+    return True
+
+
 def cut_to_groups(file: BinaryIO) -> NvcReader | None:
-    """Cut a part behind its last whole group (packets of the group that was lost go too); None if it has no group."""
-    entries = NvcReader(file).groups
-    file.seek(entries[-1].offset + entries[-1].length if entries else 0)
-    file.truncate()
-    if entries:
+    """Cut a part behind its last whole group; None if it has no group.
+
+    What was written behind it goes too, packets of the lost group as well; so does all from the first damage on.
+    """
+    reader = NvcReader(file)
+    sound = min((damage.offset for damage in reader.damage if damage.kind != "index"), default=reader.file_size)
+    ends = [entry.offset + entry.length for entry in reader.groups if not entry.damaged]
+    end = max((end for end in ends if end <= sound), default=0)
+    try:
+        file.seek(end)
+        file.truncate()
+    except OSError as error:
+        raise ResumeError(f"the part cannot be changed: {error.strerror or error}") from error
+    if end:
         return NvcReader(file)
     file.seek(0)
     return None
@@ -48,10 +83,10 @@ def _settings(metadata: dict[str, str]) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def skip_written(pictures: Iterator[Picture], reader: Reader, frames: int) -> int:
-    """Read past ``frames`` frames and the packets that were written with them; returns ``frames``."""
-    for done in range(frames):
+def skip_written(pictures: Iterator[Picture], feed: PacketFeed, old: NvcReader) -> None:
+    """Read past the frames and packets that ``old`` holds."""
+    feed.skip(old)
+    for done in range(old.frame_count):
         if next(pictures, None) is None:
-            raise ResumeError(f"cannot resume: the source ends after {done} frames, the part has {frames}")
-    reader.take_packets()
-    return frames
+            raise ResumeError(f"cannot resume: the source ends after {done} frames, the part has {old.frame_count}")
+        feed.pull()

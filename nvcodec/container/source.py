@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from nvcodec.container import chunk as ch
 from nvcodec.container.crc import crc32c
-from nvcodec.errors import DamagedError, TruncatedError
+from nvcodec.errors import DamagedError, InputError, TruncatedError
 
 PIECE = 1 << 20
 SEARCH_FACTOR = 8  # bytes checked in scans, at most, as a multiple of the file's size
@@ -20,16 +20,22 @@ class Source:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
-        self.size = file.seek(0, 2)
+        try:
+            self.size = file.seek(0, 2)
+        except OSError as error:
+            raise InputError(f"cannot seek in the file: {error.strerror or error}") from error
         self.bytes_read = 0
         self._budget = SEARCH_FACTOR * self.size
 
     def read(self, offset: int, count: int) -> bytes:
-        """Bytes ``offset .. offset + count``; raises :class:`TruncatedError` if the file ends before."""
+        """Bytes ``offset .. offset + count``; raises TruncatedError if the file ends before, InputError."""
         if offset < 0 or offset + count > self.size:
             raise TruncatedError(f"the file ends at byte {self.size}, {offset + count} are needed")
-        self.file.seek(offset)
-        data = self.file.read(count)
+        try:
+            self.file.seek(offset)
+            data = self.file.read(count)
+        except OSError as error:
+            raise InputError(f"cannot read at byte {offset}: {error.strerror or error}") from error
         self.bytes_read += len(data)
         if len(data) < count:
             raise TruncatedError(f"the file ends at byte {offset + len(data)}, it had {self.size} bytes before")

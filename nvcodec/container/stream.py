@@ -16,7 +16,7 @@ from nvcodec.container.layout import Damage, check_head_chunk, check_signature
 from nvcodec.container.limits import DEFAULT, LEVELS, Limits, check_amount
 from nvcodec.container.scan import Order, row_of
 from nvcodec.container.source import PLACES, SEARCH_FACTOR
-from nvcodec.errors import DamagedError, FormatError, TruncatedError
+from nvcodec.errors import DamagedError, FormatError, InputError, TruncatedError
 from nvcodec.format import Packet, Track
 
 PIECE = 1 << 20
@@ -108,7 +108,10 @@ class StreamReader:
                 out += view[:wanted]
                 self._untake(view[wanted:], taken=False)
                 continue
-            piece = self._file.read(min(PIECE, wanted))
+            try:
+                piece = self._file.read(min(PIECE, wanted))
+            except OSError as error:
+                raise InputError(f"cannot read the stream: {error.strerror or error}") from error
             if not piece:
                 break
             self._arrived += len(piece)

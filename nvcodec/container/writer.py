@@ -149,6 +149,11 @@ class Writer:
         self.bytes_written += len(data)
 
 
+def packets_size(packets: list[Packet]) -> int:
+    """Bytes of the chunks that :meth:`Writer.write_packets` makes of ``packets``."""
+    return sum(ch.FRAME_SIZE + len(extras.pack_packets(batch)) for batch in _batches(packets))
+
+
 def _batches(packets: list[Packet]) -> Iterator[list[Packet]]:
     """Runs of packets that fit one chunk each."""
     batch: list[Packet] = []

@@ -1,0 +1,30 @@
+"""Sums over the coded groups; the payloads themselves are let go, so that memory does not grow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nvcodec.codecs.base import GroupPayload
+
+
+@dataclass
+class Tally:
+    """What :func:`nvcodec.encode` tells of all groups at the end."""
+
+    frames: int = 0
+    payload_bytes: int = 0
+    estimated_bytes: float = 0.0
+    goals_met: bool = True
+    _psnr_sum: float = 0.0
+
+    def add(self, payload: GroupPayload, frames: int) -> None:
+        self.frames += frames
+        self.payload_bytes += payload.size
+        self.estimated_bytes += payload.estimated_bytes
+        self.goals_met = self.goals_met and payload.goal_met
+        self._psnr_sum += payload.psnr * frames
+
+    @property
+    def psnr(self) -> float | None:
+        """Mean over frames, dB."""
+        return self._psnr_sum / self.frames if self.frames else None
