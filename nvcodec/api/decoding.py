@@ -80,7 +80,7 @@ class _Decode:
         with ExitStack() as stack:
             reader = self._open(stack)
             total = self._frame_total(reader)
-            part = None if files.is_pipe(self.target) else files.part_path(self.target)
+            part = None if files.is_stream(self.target) else files.part_path(self.target)
             try:
                 writer = self._writer(reader, part)
                 self._write(reader, writer, total)
@@ -101,7 +101,8 @@ class _Decode:
     def _open(self, stack: ExitStack) -> NvcReader | StreamReader:
         if files.is_pipe(self.source):
             return NvcReader.from_stream(files.stdin_bytes())
-        return NvcReader(stack.enter_context(open(self.source, "rb")))
+        file = stack.enter_context(files.open_source(self.source))
+        return NvcReader(file) if file.seekable() else NvcReader.from_stream(file)
 
     def _frame_total(self, reader: NvcReader | StreamReader) -> int | None:
         if self.settings.frames is None:
@@ -116,9 +117,9 @@ class _Decode:
     def _writer(self, reader: NvcReader | StreamReader, part: Path | None) -> Writer:
         chosen = self.settings
         tracks = reader.tracks if chosen.audio and chosen.frames is None else []
-        container = "y4m" if part is None else CONTAINERS[Path(self.target).suffix.lower()]
+        container = "y4m" if files.is_pipe(self.target) else CONTAINERS[Path(self.target).suffix.lower()]
         return Writer(
-            part or "-",
+            part or self.target,
             reader.header.format,
             vcodec=chosen.vcodec,
             crf=chosen.crf,
@@ -143,9 +144,14 @@ class _Decode:
             yield from reader.iter_items()
             return
         start, stop = self.settings.frames
-        for index in range(reader.group_of_frame(start), reader.group_of_frame(stop - 1) + 1):
-            self.group_first = reader.groups[index].first_frame
-            yield reader.read_group(index)
+        for index, entry in enumerate(reader.groups):
+            if entry.first_frame >= stop or entry.first_frame + entry.frame_count <= start:
+                continue
+            self.group_first = entry.first_frame
+            try:
+                yield reader.read_group(index)
+            except DamagedError as error:
+                self.damaged.append(str(error))
 
     def _group(self, reader: NvcReader | StreamReader, group: Group, writer: Writer, total: int | None) -> None:
         try:

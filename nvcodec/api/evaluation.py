@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from nvcodec.api import files
 from nvcodec.api.groups import open_group
 from nvcodec.api.settings import OnProgress, Progress
 from nvcodec.api.threads import cpu_threads
+from nvcodec.container import Group
 from nvcodec.container import Reader as NvcReader
-from nvcodec.errors import InputError
+from nvcodec.errors import DamagedError, InputError
 from nvcodec.hardware import pick_device, tune_allocator
 from nvcodec.metrics.bits import bpp
 from nvcodec.metrics.sequence import FrameMetrics, SequenceMetrics
@@ -30,12 +32,13 @@ def evaluate(
 
     ``bytes`` is the whole file, ``video_bytes`` without passed-through tracks; ``decode_fps`` counts the time of
     entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of (6Y + U + V) / 8; ``ms_ssim`` is None
-    below 161 pixels. Raises InputError if sizes or frame counts differ, FormatError and its kin for a bad file.
+    below 161 pixels. Frames of damaged groups are left out, ``damaged`` says which. Raises InputError if sizes or
+    frame counts differ, FormatError and its kin for a bad file.
     """
-    files.check_source(reference)
-    files.check_source(coded)
+    files.check_source(reference, pipe=False)
+    files.check_source(coded, pipe=False)
     tune_allocator()
-    with cpu_threads(threads), open(coded, "rb") as file, Reader(reference, audio=False) as source:
+    with cpu_threads(threads), files.open_source(coded) as file, Reader(reference, audio=False) as source:
         return _Evaluation(NvcReader(file), source, pick_device(device), on_progress).run()
 
 
@@ -46,6 +49,9 @@ class _Evaluation:
         self.reader, self.source, self.device, self.on_progress = reader, source, device, on_progress
         self.metrics = SequenceMetrics()
         self.decode_seconds = 0.0
+        self.frames = 0
+        self.first_frame = 0  # of the group that was read last
+        self.damaged: list[str] = []
         self.started = time.monotonic()
         self._check_size()
 
@@ -56,24 +62,48 @@ class _Evaluation:
                 raise InputError(f"{name} differs: {getattr(theirs, name)} in the source, {getattr(ours, name)} coded")
 
     def run(self) -> dict[str, Any]:
-        pictures = iter(self.source)
-        frames = 0
-        for group in self.reader.iter_groups():
+        pictures = enumerate(self.source)
+        for group in self._groups():
             started = time.perf_counter()
-            opened = open_group(self.reader.header, group, self.device, self.reader.limits)
+            try:
+                opened = open_group(self.reader.header, group, self.device, self.reader.limits)
+            except DamagedError as error:
+                self.damaged.append(str(error))
+                continue
             self.decode_seconds += time.perf_counter() - started
             for frame in range(group.frame_count):
-                reference = next(pictures, None)
-                if reference is None:
-                    raise InputError(f"the source has only {frames} frames, the coded file {self.reader.frame_count}")
+                reference = self._reference(pictures, self.first_frame + frame)
                 started = time.perf_counter()
                 shown = opened.picture(frame)
                 self.decode_seconds += time.perf_counter() - started
                 self._compare(reference, shown)
-                frames += 1
-                if self.on_progress is not None:
-                    self.on_progress(Progress(frames, self.reader.frame_count, seconds=time.monotonic() - self.started))
-        return self._result(frames)
+                self.frames += 1
+                self._report(self.frames)
+        if not self.frames:
+            raise DamagedError("the coded file has no whole group of frames")
+        if not self.reader.truncated and next(pictures, None) is not None:
+            raise InputError(f"the source has more frames than the {self.reader.frame_count} of the coded file")
+        return self._result(self.frames)
+
+    def _groups(self) -> Iterator[Group]:
+        """Whole groups; frames that are lost are left out of the comparison."""
+        for index, entry in enumerate(self.reader.groups):
+            self.first_frame = entry.first_frame
+            try:
+                yield self.reader.read_group(index)
+            except DamagedError as error:
+                self.damaged.append(str(error))
+
+    def _reference(self, pictures: Iterator[tuple[int, Picture]], wanted: int) -> Picture:
+        """Frame ``wanted`` of the source: frames are compared by index."""
+        for found, picture in pictures:
+            if found == wanted:
+                return picture
+        raise InputError(f"the source has fewer frames than the {self.reader.frame_count} of the coded file")
+
+    def _report(self, frames: int) -> None:
+        if self.on_progress is not None:
+            self.on_progress(Progress(frames, self.reader.frame_count, seconds=time.monotonic() - self.started))
 
     def _compare(self, reference: Picture, shown: Picture) -> None:
         fmt = self.reader.header.format
@@ -91,4 +121,5 @@ class _Evaluation:
             "frames": frames,
             "decode_fps": frames / self.decode_seconds if self.decode_seconds else None,
             "truncated": reader.truncated,
+            "damaged": self.damaged,
         }

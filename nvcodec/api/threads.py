@@ -6,11 +6,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nvcodec.errors import UsageError
+
 
 @contextmanager
 def cpu_threads(wanted: int | None) -> Iterator[int]:
-    """Let torch use ``wanted`` threads (default: every core that this process may use) inside the block."""
+    """Let torch use ``wanted`` threads (default: every core that this process may use) inside the block.
+
+    Raises :class:`UsageError` for a number below 1.
+    """
     import torch
+
+    if wanted is not None and wanted < 1:
+        raise UsageError(f"--threads is at least 1, not {wanted}")
 
     before = torch.get_num_threads()
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
