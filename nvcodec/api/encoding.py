@@ -139,7 +139,7 @@ class _Encode:
         }
         passthrough = self.info.passthrough_bytes if self.info and self.settings.audio else 0
         self.feed = PacketFeed(reader, passthrough)
-        start = self._start(io.BytesIO(), reader, level=1)
+        start = self._start(io.BytesIO(), reader, level=0)
         sizes = start.bytes_written - start.passthrough_bytes, start.passthrough_bytes
         groups = max(1, len(self.lengths))
         self.budget = Budget.of(self.settings, fmt, total, groups, sizes, self.feed, self.started)
