@@ -141,6 +141,8 @@ class AvSource:
                 continue
             try:
                 frames = self._stream.decode(packet)
+            except av.error.EOFError:  # a second flush mark, for a further stream of the file
+                continue
             except (av.FFmpegError, ValueError):
                 frames, broken = [], broken or self._warn("damaged video data was skipped")
             for frame in frames:

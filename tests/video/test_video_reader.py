@@ -225,3 +225,9 @@ def test_what_cannot_be_read_gives_one_line(bikes: Path, tmp_path: Path) -> None
 def test_a_file_object_will_do(bikes: Path) -> None:
     with Reader(io.BytesIO(bikes.read_bytes()), limit=2) as reader:
         assert len(list(reader)) == 2
+
+
+def test_a_sound_file_with_audio_gives_no_warning(bunny: Path) -> None:
+    with Reader(bunny) as reader:
+        assert sum(1 for _ in reader) == 132
+        assert reader.tracks and not reader.warnings
