@@ -20,7 +20,6 @@ from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, 
 from nvcodec.fitting.parameters import CodedParameters
 
 PSNR_SLACK = 0.3  # dB above the floor that a result may have
-PSNR_AIM = 0.02  # stop this close above the floor
 SIZE_FLOOR = 0.93  # of the target
 MOST_OFFSET = 96  # sixteenths of an octave: steps up to 64 times coarser or finer
 CONFIG_BYTES = 40  # set aside for the network's description under a size goal
@@ -127,7 +126,8 @@ class PsnrGoal(Goal):
         measured: dict[int, float] = {}
 
         def holds(offset: int) -> bool:
-            measured[offset] = psnr(quantise(parameters, offset))
+            if offset not in measured:
+                measured[offset] = psnr(quantise(parameters, offset))
             return measured[offset] >= self.floor
 
         # fine steps first: rounding may be what is in the way
