@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nvcodec.codecs.base import GroupSpec, quality_lambda
-from nvcodec.codecs.sizing import quality_for_psnr
+from nvcodec.codecs.sizing import FEWEST_PARAMETERS, quality_for_psnr
 from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
 from nvcodec.fitting.parameters import CodedParameters
 
@@ -137,11 +137,13 @@ class PsnrGoal(Goal):
         return Candidate(*encode_tensors(quantise(parameters, offset)), measured[offset])
 
     def done(self, candidate: Candidate) -> bool:
-        return self.met(candidate)
-
-    def met(self, candidate: Candidate) -> bool:
         assert candidate.psnr is not None
         return self.floor <= candidate.psnr <= self.floor + PSNR_SLACK
+
+    def met(self, candidate: Candidate) -> bool:
+        """Better than asked for is no failure: still content may be so at the smallest network."""
+        assert candidate.psnr is not None
+        return candidate.psnr >= self.floor
 
     def better(self, candidate: Candidate, than: Candidate) -> bool:
         assert candidate.psnr is not None and than.psnr is not None
@@ -151,5 +153,7 @@ class PsnrGoal(Goal):
 
     def grow(self, count: int, candidate: Candidate) -> int:
         assert candidate.psnr is not None
-        missing = max(0.0, self.floor - candidate.psnr)
+        missing = self.floor - candidate.psnr
+        if missing < 0:  # even the coarsest steps are too good
+            return max(FEWEST_PARAMETERS, count // 3)
         return int(count * min(6.0, 1.3 * 2 ** (missing / 2.5)))
