@@ -46,8 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _run(arguments, messages)
             messages.stdout.flush()
             return code
-    except SystemExit as stop:  # argparse's, behind --help
-        return stop.code if isinstance(stop.code, int) else 0
     except BaseException as error:
         return failures.report(error, messages)
 
@@ -75,10 +73,14 @@ def _run(arguments: list[str], messages: Messages) -> int:
         (messages.stdout if rest else messages.stderr).write(top_help())
         return 0 if rest else UsageError.exit_code
     command = command_module(rest[0])
-    given = command.parser().parse([*shared, *rest[1:]])
-    if not messages.verbose:
-        warnings.simplefilter("ignore")  # of libraries, to their callers; ours go through the results
-    return int(command.run(given, messages))
+    try:
+        given = command.parser().parse([*shared, *rest[1:]])
+    except SystemExit:  # argparse's, behind --help
+        return 0
+    with warnings.catch_warnings():
+        if not messages.verbose:
+            warnings.simplefilter("ignore")  # of libraries, to their callers; ours go through the results
+        return int(command.run(given, messages))
 
 
 def command_module(name: str) -> ModuleType:

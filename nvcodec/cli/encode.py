@@ -98,11 +98,12 @@ def summary(result: Any) -> str:
     psnr = "" if result.psnr_yuv is None else f", {result.psnr_yuv:.2f} dB"
     tracks = result.bytes - result.video_bytes
     video = f" ({format_size(result.video_bytes)} of it video)" if tracks else ""
-    speed = format_rate(result.frames / result.seconds) if result.seconds > 0 else ""
+    resumed = result.psnr_yuv is None  # then the time is not that of all frames
+    speed = "" if resumed or result.seconds <= 0 else f", {format_rate(result.frames / result.seconds)}"
     return (
         f"{streams.shown_name(result.path, 'stdout')}: {format_size(result.bytes)}{video}, {result.bpp:.4f} bpp{psnr}\n"
         f"{plural(result.frames, 'frame')} in {plural(result.groups, 'group')}, "
-        f"{format_duration(result.seconds)}, {speed}"
+        f"{format_duration(result.seconds)}{speed}"
     )
 
 

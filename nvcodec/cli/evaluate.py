@@ -7,9 +7,10 @@ from typing import Any
 
 import nvcodec
 from nvcodec.cli import exits, progress, streams
+from nvcodec.cli.decode import judge
 from nvcodec.cli.messages import Messages, write_line
 from nvcodec.cli.parser import Parser
-from nvcodec.cli.units import format_rate, format_size, parse_int
+from nvcodec.cli.units import format_rate, format_size, parse_int, plural
 
 EXAMPLES = (
     ("nvcodec eval in.mp4 out.nvc", "size, PSNR, MS-SSIM and decoding speed"),
@@ -52,7 +53,8 @@ def run(given: Namespace, messages: Messages) -> int:
     if not messages.json:
         for line in _lines(result):
             write_line(messages.stdout, line)
-    return 0
+    compared = f"{plural(result['frames'], 'frame')} compared"
+    return judge(given.coded, result.get("damaged", []), result.get("truncated", False), compared, silent)
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

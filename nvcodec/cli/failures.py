@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -10,7 +11,7 @@ from contextlib import suppress
 from nvcodec.cli.exits import INTERRUPTED, PIPE_CLOSED
 from nvcodec.cli.messages import Messages, one_line
 from nvcodec.cli.stop import Terminated
-from nvcodec.errors import NvcodecError
+from nvcodec.errors import NvcodecError, OutputError
 
 DEBUG = "NVCODEC_DEBUG"
 
@@ -42,6 +43,8 @@ def _judge(error: BaseException) -> tuple[str, str, int]:
         return "Interrupted", "stopped by Ctrl-C", INTERRUPTED
     if isinstance(error, MemoryError) or "OutOfMemory" in name:
         return name, "out of memory", 1
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return name, "the disk is full", OutputError.exit_code
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return name, f"{where}{error.strerror}", 1

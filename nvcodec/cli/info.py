@@ -12,7 +12,7 @@ from rich.table import Table
 
 import nvcodec
 from nvcodec.cli import exits, streams
-from nvcodec.cli.messages import Messages
+from nvcodec.cli.messages import Messages, one_line
 from nvcodec.cli.parser import Parser
 from nvcodec.cli.units import format_duration, format_size, plural
 
@@ -50,7 +50,7 @@ def _facts_table(facts: dict[str, Any]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _rows(facts):
-        table.add_row(name, text)
+        table.add_row(name, one_line(text))
     return table
 
 
@@ -68,6 +68,8 @@ def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield ("metadata" if number == 0 else ""), f"{key}: {value}"
     if facts["truncated"]:
         yield "state", "ends early: an encode was stopped or is running, or the file was cut"
+    for problem in dict.fromkeys(group["error"] for group in facts["groups"] if "error" in group):
+        yield "note", problem
     for damage in facts["damage"]:
         yield "damage", f"at byte {damage['offset']}: {damage['message']}"
 
@@ -130,7 +132,7 @@ def _groups_table(groups: list[dict[str, Any]], everything: bool) -> Table:
     )
     for title in ("group", "frames", "size", "leans on", "parameters", "MAC/pixel"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    table.add_column("", no_wrap=True)
     for group in few:
         table.add_row(*_cells(group))
     return table
@@ -146,5 +148,5 @@ def _cells(group: dict[str, Any]) -> list[str]:
         "-" if leans_on is None else str(leans_on),
         "?" if parameters is None else f"{parameters:,}",
         "?" if macs is None else f"{macs:,.0f}",
-        "damaged" if group.get("damaged") else str(group.get("error", "")),
+        "damaged" if group.get("damaged") else "",
     ]

@@ -84,5 +84,5 @@ def write_line(stream: TextIO, text: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """Line breaks of foreign messages as spaces, so that one fault is one line."""
-    return " ".join(text.split())
+    """Foreign text in one line, and without the control characters by which a file could steer a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))

@@ -67,6 +67,10 @@ def test_eval_prints_one_object(api, cli):
     ran = cli("eval", "i.mp4", "o.nvc", "--json")
     assert ran.objects == [{"type": "result", **api.answers["evaluate"]}]
     assert "decoding  40.0 fps" in cli("eval", "i.mp4", "o.nvc").out
+    api.answers["evaluate"] |= {"damaged": ["group 1: CRC"], "truncated": False}
+    ran = cli("eval", "i.mp4", "o.nvc", "--json")
+    assert ran.code == 5 and len(ran.objects) == 1
+    assert ran.err.splitlines()[-1] == "nvcodec: error: o.nvc is damaged: group 1: CRC; 8 frames compared"
 
 
 @pytest.mark.parametrize(
@@ -106,6 +110,11 @@ def test_every_error_is_one_line_and_its_code(api, cli, kind):
                                "exit_code": kind.exit_code}  # fmt: skip
 
 
+def test_a_message_cannot_steer_the_terminal(api, cli):
+    api.fails["decode"] = errors.FormatError("track \x1b]0;title\x07 \u202e")
+    assert cli("decode", "i.nvc", "o.mp4", "-q").err == "nvcodec: error: track ?]0;title? ?\n"
+
+
 def test_the_unexpected_is_one_line_unless_asked(api, cli, monkeypatch):
     api.fails["decode"] = ZeroDivisionError("by zero")
     ran = cli("decode", "i.nvc", "o.mp4", "-q")
@@ -121,6 +130,7 @@ def test_the_unexpected_is_one_line_unless_asked(api, cli, monkeypatch):
     [
         (MemoryError(), 1, "out of memory"),
         (PermissionError(13, "Permission denied", "o.mp4"), 1, "o.mp4: Permission denied"),
+        (OSError(28, "No space left on device"), 9, "the disk is full"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
     ],
 )
