@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
 from nvcodec.api.settings import OnProgress, Progress
@@ -136,7 +137,13 @@ def _lines(messages: Messages, verb: str, meter: Meter) -> OnProgress:
 
 @contextmanager
 def _bar(messages: Messages, verb: str, meter: Meter) -> Iterator[OnProgress]:
-    columns = (TextColumn("{task.description}"), BarColumn(None), _Frames(), TextColumn("{task.fields[facts]}"))
+    whole = Column(no_wrap=True)  # the bar gives way, not the numbers
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(None),
+        _Frames(whole),
+        TextColumn("{task.fields[facts]}", table_column=whole.copy()),
+    )
     # stdout may be a pipe that carries the result: the bar must not put itself before it
     bar = RichProgress(
         *columns,

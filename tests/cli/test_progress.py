@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -100,3 +101,13 @@ def test_unknown_numbers_are_left_out():
 
 def test_what_json_cannot_hold():
     assert plain({"a": float("nan"), 3: (1, float("inf")), "b": Progress(1, 2)})["3"] == [1, None]
+
+
+def test_the_bar_gives_way_to_the_numbers(streams):
+    messages = streams(True)
+    with progress.shown(messages, "encode") as callback:
+        callback(Progress(1234, 5000, 3, psnr=33.123, predicted_bytes=123_456_789, seconds=4000.0))
+    whole = "  24%  1234/5000 3.2 s/frame  33.12 dB  ~123 MB  3:23:27 left"
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]", messages.stderr.getvalue())]
+    assert any(line.startswith("encode ━") and line.endswith(whole) for line in lines)
+    assert max(map(len, lines)) <= 80
