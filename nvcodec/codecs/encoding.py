@@ -41,6 +41,7 @@ class GroupEncoder:
         self.codec, self.frames, self.format, self.spec, self.on_status = codec, frames, format, spec, on_status
         self.clip = Clip(frames, format.bit_depth, spec.device)
         self.goal = Goal.of(spec)
+        self.lam = self.goal.lam
         self.steps = 0
 
     def run(self) -> GroupPayload:
@@ -53,7 +54,7 @@ class GroupEncoder:
                 best = candidate, config
             if self.goal.done(candidate) or self._left(0.0) == 0:
                 break
-            count = self.goal.grow(count, candidate)
+            count, self.lam = self.goal.grow(count, candidate), self.goal.raise_lambda(self.lam, candidate)
         assert best is not None
         return self._payload(*best)
 
@@ -73,7 +74,7 @@ class GroupEncoder:
         left = self._left(0.0 if spec.seconds is None else self._finishing_seconds(config, parameters))
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
         plan = fit_plan(clip, spec, left, attempt, self.goal.attempts)
-        settings = FitSettings(plan, self.goal.lam, bits, spec.seed, spec.precision)
+        settings = FitSettings(plan, self.lam, bits, spec.seed, spec.precision)
         status = fit(network, parameters, clip, self._input, settings, self.on_status)
         self.steps += status.step
         return parameters

@@ -35,11 +35,12 @@ class FittedDecoder:
     ) -> None:
         self.symbol_hash = tensors.hash()
         self._codec, self._format, self._frames, self._device = codec, format, frame_count, device
-        self._network = codec.network(config).to(device)
+        with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
+            self._network = codec.network(config)
         values = [torch.from_numpy(v) for v in tensors.weight_values()]
         names = [name for name, _ in self._network.named_parameters()]
-        self._network.load_state_dict(dict(zip(names, values, strict=True)), strict=False)
-        to_channels_last(self._network).eval()
+        self._network.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
+        to_channels_last(self._network.to(device)).eval()
         embedding = tensors.embedding_values()
         self._embedding = None if embedding is None else torch.from_numpy(embedding).to(device)
 

@@ -97,6 +97,10 @@ class Goal:
         """Size of the next attempt's network."""
         return count
 
+    def raise_lambda(self, lam: float, candidate: Candidate) -> float:
+        """Lambda of the next attempt."""
+        return lam
+
 
 @dataclass(frozen=True)
 class SizeGoal(Goal):
@@ -133,7 +137,7 @@ class PsnrGoal(Goal):
         # fine steps first: rounding may be what is in the way
         low = 0 if holds(0) else -32
         offset = last_true(low, MOST_OFFSET, holds)
-        offset = -32 if offset is None else offset
+        offset = 0 if offset is None else offset  # finer ones cost much and have not helped
         return Candidate(*encode_tensors(quantise(parameters, offset)), measured[offset])
 
     def done(self, candidate: Candidate) -> bool:
@@ -156,4 +160,10 @@ class PsnrGoal(Goal):
         missing = self.floor - candidate.psnr
         if missing < 0:  # even the coarsest steps are too good
             return max(FEWEST_PARAMETERS, count // 3)
-        return int(count * min(6.0, 1.3 * 2 ** (missing / 2.5)))
+        return int(count * min(3.0, 1.2 * 2 ** (missing / 5)))
+
+    def raise_lambda(self, lam: float, candidate: Candidate) -> float:
+        """A larger network alone does not help: under the same lambda its bits would not pay."""
+        assert candidate.psnr is not None
+        missing = self.floor - candidate.psnr
+        return lam if missing < 0 else lam * min(64.0, 2 ** (0.5 + missing))
