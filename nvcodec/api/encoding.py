@@ -147,9 +147,9 @@ class _Encode:
     def _groups(self, reader: Reader, file: BinaryIO, old: NvcReader | None) -> None:
         pictures = iter(reader)
         if old is not None:
-            self.writer = Writer.resume(file, old)
-            self.frames_done = self.writer.frame_count
             skip_written(pictures, self.feed, old)
+            self.writer = Writer.resume(file, old)  # last, because ``old`` reads by moving the file's position
+            self.frames_done = self.writer.frame_count
             for entry in old.groups:
                 self.budget.spend(entry.length, entry.frame_count)
         groups = cut(pictures, self.lengths[len(old.groups) if old else 0 :], self.gof)

@@ -49,10 +49,10 @@ def has_header(part: Path) -> bool:
     """
     with open_source(part) as file:
         try:
-            NvcReader(file)
+            reader = NvcReader(file) if part.stat().st_size else None
         except TruncatedError:
             return False
-    return True
+        return reader is not None and bool(reader.groups or reader.metadata)
 
 
 def cut_to_groups(file: BinaryIO) -> NvcReader | None:

@@ -45,6 +45,17 @@ def child() -> Child:
     return run
 
 
+@pytest.fixture(scope="session")
+def start() -> Callable[..., subprocess.Popen]:
+    """``start(code, *arguments)``: the same, running."""
+
+    def run(code: str, *arguments: object) -> subprocess.Popen:
+        command = [sys.executable, "-c", PREAMBLE + code, *map(str, arguments)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment())
+
+    return run
+
+
 def child_environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
