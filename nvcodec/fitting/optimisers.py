@@ -17,7 +17,7 @@ class LearningRates:
 
     matrices: float = 0.03  # Muon: spectral norm of an update
     vectors: float = 5e-3  # Adam: biases and small matrices
-    embedding: float = 1.5e-2  # Adam
+    embedding: float = 5e-3  # Adam
     steps: float = 5e-2  # Adam, in log2 units
 
 
