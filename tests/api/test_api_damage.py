@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,10 +85,8 @@ def test_flipped_bytes(small, tmp_path):
     for at in [*range(0, 90), *range(90, len(data) - 90, 11), *range(len(data) - 90, len(data))]:
         path.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
         try_all(path, tmp_path)
-        try:
+        with contextlib.suppress(NvcodecError):
             assert not nvcodec.verify(path).ok
-        except NvcodecError:
-            pass
 
 
 def rewritten(small: Path, target: Path, change) -> Path:

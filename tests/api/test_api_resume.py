@@ -48,7 +48,7 @@ def interrupt_after(groups: int, error: type[BaseException] = Stop):
     """A progress callback that stops the encode in the middle of the group behind ``groups``."""
 
     def on_progress(progress: nvcodec.Progress) -> None:
-        if progress.group >= groups and 0 < progress.group_progress:
+        if progress.group >= groups and progress.group_progress > 0:
             raise error
 
     return on_progress
