@@ -1,0 +1,68 @@
+"""Whole fits of tiny clips: they learn, follow lambda and a target, repeat themselves, and leave steps on the grid."""
+
+import pytest
+import torch
+
+from nvcodec.codecs.registry import get_codec
+from nvcodec.fitting.clip import Clip
+from nvcodec.fitting.fit import FitSettings, fit, frames_per_step
+from nvcodec.fitting.parameters import CodedParameters
+from nvcodec.fitting.schedule import Plan
+
+
+@pytest.fixture(scope="module")
+def clip(crop) -> Clip:
+    return Clip(crop(32, 32, 4), 8)
+
+
+def run(clip: Clip, steps: int = 60, seed: int = 0, **settings):
+    codec = get_codec("hnerv")
+    config = codec.plan(2000, clip.frame_count, *clip.phases.shape[-2:])
+    torch.manual_seed(seed)
+    network = codec.network(config)
+    parameters = CodedParameters(network, codec.start_embedding(clip, config))
+    statuses = []
+    status = fit(
+        network, parameters, clip, lambda frames, e: codec.network_input(frames, e, clip.frame_count, "cpu"),
+        FitSettings(Plan(steps=steps), **{"lam": 0.02, **settings}),
+        lambda s: statuses.append((s.step, s.progress, s.psnr, s.bits)),
+    )  # fmt: skip
+    return parameters, status, statuses
+
+
+def test_a_fit_learns_and_reports(clip):
+    parameters, status, statuses = run(clip, 120)
+    assert [s[0] for s in statuses] == list(range(1, 121))
+    assert status.step == 120 and status.progress == 1.0
+    assert status.psnr > statuses[0][2] + 5
+    assert status.bits < statuses[0][3] and status.seconds > 0
+    for steps in [*parameters.weight_steps, parameters.embedding_steps]:
+        assert torch.equal(steps * 16, (steps * 16).round())
+
+
+def test_the_same_settings_give_the_same_parameters(clip):
+    (a, *_), (b, *_), (c, *_) = run(clip, 25), run(clip, 25), run(clip, 25, seed=1)
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    assert not all(torch.equal(x, y) for x, y in zip(a.parameters(), c.parameters(), strict=True))
+
+
+def test_a_larger_lambda_buys_quality_with_bits(clip):
+    cheap, dear = run(clip, 100, lam=0.001)[1], run(clip, 100, lam=0.1)[1]
+    assert dear.bits > cheap.bits and dear.psnr > cheap.psnr
+
+
+def test_a_target_is_steered_towards(clip):
+    free = run(clip, 100, lam=0.02)[1].bits
+    few, many = (run(clip, 100, lam=0.02, target_bits=free * f)[1] for f in (0.3, 3))
+    assert few.bits < many.bits
+    assert few.lam < 0.02 < many.lam
+
+
+def test_bf16_activations_learn_too(clip):
+    _, status, statuses = run(clip, 30, precision="bf16")
+    assert status.psnr > statuses[0][2] + 1
+
+
+def test_small_frames_are_taken_several_at_a_time(clip):
+    samples = 16 * 16
+    assert [frames_per_step(clip, n) for n in (1, samples, 3 * samples, 100 * samples)] == [1, 1, 3, 4]
