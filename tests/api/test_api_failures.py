@@ -16,7 +16,7 @@ from nvcodec.errors import InputError, NvcodecError, OutputError, UsageError
 pytestmark = pytest.mark.usefixtures("few_steps")
 
 
-def refuses(kind: type[NvcodecError], words: str, call, *arguments: object, **settings: object) -> None:
+def refuses(kind: type[NvcodecError], words: str | None, call, *arguments: object, **settings: object) -> None:
     with pytest.raises(kind, match=words) as caught:
         call(*arguments, **settings)
     assert "\n" not in str(caught.value)
@@ -35,7 +35,7 @@ def test_sources_that_are_no_video(clip, bunny, tmp_path, tiny):
                 out.mux(packet)
     before = set(tmp_path.iterdir())
     for name in ("missing.mp4", "empty.mp4", "text.mp4", "none.y4m", "cut.y4m", "sound.mka", "."):
-        refuses(InputError, "", nvcodec.encode, tmp_path / name, tmp_path / "out.nvc", **tiny)
+        refuses(InputError, None, nvcodec.encode, tmp_path / name, tmp_path / "out.nvc", **tiny)
     assert set(tmp_path.iterdir()) == before
     for call in (nvcodec.info, nvcodec.verify, nvcodec.open, lambda p: nvcodec.decode(p, tmp_path / "a.mkv")):
         refuses(InputError, "no such file", call, tmp_path / "missing.nvc")
@@ -115,7 +115,7 @@ def test_targets_that_cannot_be(clip, coded, tiny, tmp_path):
 
 def test_a_part_that_cannot_be_opened(clip, tiny, tmp_path):
     (tmp_path / "a.nvc.part").mkdir()
-    refuses(OutputError, "", nvcodec.encode, clip, tmp_path / "a.nvc", overwrite=True, **tiny)
+    refuses(OutputError, None, nvcodec.encode, clip, tmp_path / "a.nvc", overwrite=True, **tiny)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_keeps_the_whole_groups(clip, coded, child, tiny, t
     assert (tmp_path / "a.nvc").read_bytes() == coded.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.y4m"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.y4m"])
 def test_a_disk_that_fills_up_while_decoding(coded, child, name, tmp_path):
     run = child(FULL, coded, tmp_path / name, 6000)
     assert run.returncode == 0 and run.stdout.count(b"\n") == 1, run.stderr
@@ -167,7 +167,7 @@ WRONG = [
 
 @pytest.mark.parametrize("settings", WRONG, ids=str)
 def test_settings_out_of_range(clip, settings, tmp_path):
-    refuses(UsageError, "", nvcodec.encode, clip, tmp_path / "a.nvc", **settings)
+    refuses(UsageError, None, nvcodec.encode, clip, tmp_path / "a.nvc", **settings)
     assert not list(tmp_path.iterdir())
 
 

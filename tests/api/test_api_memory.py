@@ -7,7 +7,7 @@ import shutil
 CODE = """
 import resource
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-nvcodec.encode(sys.argv[1], sys.argv[2], codec="nerv", quality=0, preset="faster", gof=4, threads=1)
+nvcodec.encode(sys.argv[1], sys.argv[2], codec="nerv", quality=0, preset="faster", gof=8, threads=1)
 encoded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 nvcodec.decode(sys.argv[2], sys.argv[3], threads=1)
 print(encoded, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
