@@ -65,7 +65,7 @@ def encode(
 
     ``settings`` are the fields of :class:`~nvcodec.api.settings.EncodeSettings`. ``"-"`` reads y4m from standard input
     or writes to standard output. Work goes to ``target.part``, a valid shorter nvc after every group, and gets its name
-    at the end; ``resume`` goes on with such a part. Raises the errors of :mod:`nvcodec.errors`.
+    at the end; ``resume`` goes on with such a part, if the source is a file. Raises the errors of :mod:`nvcodec.errors`.
     """
     chosen = EncodeSettings(**settings)
     files.check_source(source)
@@ -99,13 +99,13 @@ class _Encode:
         self.last_report = 0.0
 
     def run(self, resume: bool, overwrite: bool) -> EncodeResult:
+        if resume and (files.is_stream(self.source) or files.is_stream(self.target)):
+            raise ResumeError("--resume needs files: a pipe cannot be known again, nor read back")
         source = files.stdin_bytes() if files.is_pipe(self.source) else self.source
         with Reader(source, audio=self.settings.audio) as reader:
             self._plan(reader)
             if not files.is_stream(self.target):
                 self._to_file(reader, resume, overwrite)
-            elif resume:
-                raise ResumeError("--resume needs a file as output, not a pipe")
             elif files.is_pipe(self.target):
                 self._groups(reader, files.stdout_bytes(), None)
             else:

@@ -75,6 +75,12 @@ def test_a_stopped_encode_is_a_shorter_video_and_goes_on_to_the_same_bytes(whole
     assert not part.exists()
 
 
+def test_stopped_before_the_first_group_nothing_is_left(talkie, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        nvcodec.encode(talkie, tmp_path / "a.nvc", on_progress=interrupt_after(0, KeyboardInterrupt), **SETTINGS)
+    assert not list(tmp_path.iterdir())
+
+
 def test_from_any_byte_the_same_bytes(whole, talkie, tmp_path):
     """However much of the file had reached the disk, index and tail included."""
     data = whole.read_bytes()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nvcodec
-from nvcodec.errors import ResumeError, UsageError
+from nvcodec.errors import FormatError, ResumeError, UsageError
 from nvcodec.video import Picture, Reader, Writer, probe
 
 pytestmark = pytest.mark.usefixtures("few_steps")
@@ -80,9 +80,31 @@ def test_a_pipe_does_not_tell_its_length(clip, goal, monkeypatch, tmp_path):
         nvcodec.encode("-", tmp_path / "a.nvc", **goal)
 
 
-def test_no_resume_into_a_pipe(clip):
+def test_no_resume_into_or_from_a_pipe(clip, coded, tmp_path):
     with pytest.raises(ResumeError, match="pipe"):
         nvcodec.encode(clip, "-", resume=True)
+    (tmp_path / "a.nvc.part").write_bytes(coded.read_bytes())
+    with pytest.raises(ResumeError, match="pipe"):
+        nvcodec.encode("-", tmp_path / "a.nvc", resume=True)
+
+
+def test_a_cut_or_damaged_stream_from_a_pipe(coded, monkeypatch, tmp_path):
+    data = coded.read_bytes()
+    first = nvcodec.info(coded)["groups"][0]["bytes"]
+
+    def piped(stream: bytes) -> nvcodec.DecodeResult:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stream)))
+        return nvcodec.decode("-", tmp_path / "a.y4m", overwrite=True)
+
+    result = piped(data[: len(data) // 2])
+    assert result.truncated and result.frames == 8
+    hurt = bytearray(data)
+    hurt[first // 2 + 400] ^= 4
+    result = piped(bytes(hurt))
+    assert not result.truncated and result.frames == 16 and len(result.damaged) == 1
+    for stream in (b"", data[:20], data[:200]):
+        with pytest.raises(FormatError):
+            piped(stream)
 
 
 def test_the_same_call_gives_the_same_bytes(clip, coded, child, tmp_path):
