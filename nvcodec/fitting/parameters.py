@@ -23,6 +23,16 @@ def _perturb(values: Tensor, noise: bool, generator: torch.Generator | None) -> 
     return values + (values.round() - values).detach()
 
 
+def _step(log2_step: Tensor, noise: bool) -> Tensor:
+    """The step itself; beside rounding it lies on the stream's grid already.
+
+    Rounded values gather at the borders of their bins, where moving a step by 2 % afterwards costs several dB.
+    """
+    if not noise:
+        log2_step = log2_step + ((log2_step * STEP_GRID).round() / STEP_GRID - log2_step).detach()
+    return torch.exp2(log2_step)
+
+
 class CodedParameters(nn.Module):
     """The transmitted numbers of one network.
 
@@ -54,14 +64,14 @@ class CodedParameters(nn.Module):
         """name -> (values in steps, step)."""
         out = {}
         for name, weight, log_step in zip(self.names, self.weights, self.weight_steps, strict=True):
-            step = torch.exp2(log_step)
+            step = _step(log_step, noise)
             out[name] = (_perturb(weight / step, noise, generator), step)
         return out
 
     def perturbed_embedding(self, frames: list[int], noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """(len(frames), C, h, w) as the decoder will see it, up to noise."""
         assert self.embedding is not None and self.embedding_steps is not None
-        step = torch.exp2(self.embedding_steps)
+        step = _step(self.embedding_steps, noise)
         return _perturb(self.embedding[frames] / step, noise, generator) * step
 
     def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
@@ -71,7 +81,7 @@ class CodedParameters(nn.Module):
     def embedding_bits(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """Modelled bits of the whole embedding, frame differences where they are shorter (per channel)."""
         assert self.embedding is not None and self.embedding_steps is not None
-        values = _perturb(self.embedding / torch.exp2(self.embedding_steps), noise, generator)
+        values = _perturb(self.embedding / _step(self.embedding_steps, noise), noise, generator)
         alone = [laplace_bits(channel) for channel in values.unbind(1)]
         if values.shape[0] == 1:
             return torch.stack(alone).sum()
