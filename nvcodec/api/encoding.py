@@ -65,7 +65,7 @@ def encode(
 
     ``settings`` are the fields of :class:`~nvcodec.api.settings.EncodeSettings`. ``"-"`` reads y4m from standard input
     or writes to standard output. Work goes to ``target.part``, a valid shorter nvc after every group, and gets its name
-    at the end; ``resume`` goes on with such a part, if the source is a file. Raises the errors of :mod:`nvcodec.errors`.
+    at the end; ``resume`` goes on with such a part if the source is a file. Raises the errors of :mod:`nvcodec.errors`.
     """
     chosen = EncodeSettings(**settings)
     files.check_source(source)
