@@ -15,7 +15,7 @@ from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes, qual
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
 from nvcodec.codecs.goals import Candidate, Goal, quantise
 from nvcodec.codecs.pictures import PictureHash
-from nvcodec.codecs.sizing import fit_plan, parameters_for
+from nvcodec.codecs.sizing import fit_plan, parameters_for, samples_a_step
 from nvcodec.codecs.tensors import CodedTensors
 from nvcodec.fitting.clip import Clip
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
@@ -73,9 +73,10 @@ class GroupEncoder:
         parameters = CodedParameters(network, self.codec.start_embedding(clip, config)).to(spec.device)
         left = self._left(0.0 if spec.seconds is None else self._finishing_seconds(config, parameters))
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
-        plan = fit_plan(clip, spec, left, attempt, self.goal.attempts)
-        settings = FitSettings(plan, self.lam, bits, spec.seed, spec.precision)
-        status = fit(network, parameters, clip, self._input, settings, self.on_status)
+        plan = fit_plan(clip, spec, parameters.count, left, attempt, self.goal.attempts)
+        samples = samples_a_step(parameters.count)
+        settings = FitSettings(plan, self.lam, bits, spec.seed, spec.precision, batch_samples=samples)
+        status = fit(network, parameters, clip, self._input, settings, self.on_status, config.growth())
         self.steps += status.step
         return parameters
 

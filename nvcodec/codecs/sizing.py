@@ -5,7 +5,6 @@ from __future__ import annotations
 from nvcodec.codecs.base import GroupSpec
 from nvcodec.errors import UsageError
 from nvcodec.fitting.clip import Clip
-from nvcodec.fitting.fit import FitSettings, frames_per_step
 from nvcodec.fitting.schedule import Plan
 
 EPOCHS = {"faster": 8, "fast": 25, "medium": 80, "slow": 250, "slower": 800}
@@ -13,6 +12,8 @@ FEWEST_STEPS = {"faster": 150, "fast": 400, "medium": 1000, "slow": 2500, "slowe
 BITS_PER_PARAMETER = 4.8  # what a coded parameter weighs after a fit at its natural steps
 FEWEST_PARAMETERS = 1500
 MOST_PARAMETERS = 40_000_000
+FEWEST_SAMPLES = 12_000
+PARAMETERS_A_SAMPLE = 2
 
 
 def parameters_for(clip: Clip, spec: GroupSpec) -> int:
@@ -35,13 +36,21 @@ def quality_for_psnr(floor: float) -> float:
     return max(0.0, min(63.0, 32 + (floor - 33) * 3.2))
 
 
-def fit_plan(clip: Clip, spec: GroupSpec, seconds_left: float | None, attempt: int, attempts: int) -> Plan:
+def samples_a_step(count: int) -> int:
+    """Half-size samples that one step should see: as much work as the optimiser has with ``count`` parameters.
+
+    Many small steps fit better than few large ones, until the optimiser's own time, which no sample shares, prevails.
+    """
+    return max(FEWEST_SAMPLES, count // PARAMETERS_A_SAMPLE)
+
+
+def fit_plan(clip: Clip, spec: GroupSpec, count: int, seconds_left: float | None, attempt: int, attempts: int) -> Plan:
     """Steps by preset, more at each further attempt; or a share of the seconds that are left."""
     if seconds_left is not None:
         share = 1.0 if attempts == 1 else 0.5  # a first attempt may miss its goal and need another
         return Plan(seconds=max(0.5, seconds_left * share))
     if spec.preset not in EPOCHS:
         raise UsageError(f"no preset {spec.preset!r}; there are: {', '.join(EPOCHS)}")
-    batch = frames_per_step(clip, FitSettings.batch_samples)
-    steps = max(FEWEST_STEPS[spec.preset], EPOCHS[spec.preset] * clip.frame_count // batch)
+    epoch = clip.frame_count * clip.phases.shape[-2] * clip.phases.shape[-1] / samples_a_step(count)
+    steps = max(FEWEST_STEPS[spec.preset], round(EPOCHS[spec.preset] * epoch))
     return Plan(steps=int(steps * 1.5**attempt))

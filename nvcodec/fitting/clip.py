@@ -59,9 +59,11 @@ class Clip:
         """Display samples of the whole group: what bits per pixel divide by."""
         return self.frame_count * self.height * self.width
 
-    def batch(self, frames: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """(N, 6, H/2, W/2) in [0, 1], channels last."""
-        picked = self.phases[list(frames)].to(dtype).div_(self.peak)
+    def batch(
+        self, frames: Sequence[int], dtype: torch.dtype, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> Tensor:
+        """(N, 6, H/2, W/2), or a rectangle of it, in [0, 1], channels last."""
+        picked = self.phases[:, :, rows, columns][list(frames)].to(dtype).div_(self.peak)
         return picked.contiguous(memory_format=torch.channels_last)
 
 

@@ -14,6 +14,8 @@ from nvcodec.fitting.clip import Clip, weighted_mse
 from nvcodec.fitting.optimisers import LearningRates, Optimisers
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.fitting.schedule import Clock, Plan, cosine
+from nvcodec.fitting.tiles import StepOrder, Tile, frames_a_step, plan_tiles
+from nvcodec.models.growth import Growth
 
 Inputs = Callable[[list[int], Tensor | None], Tensor]  # (frames, their embeddings or None) -> the network's input
 
@@ -28,9 +30,9 @@ class FitSettings:
     seed: int = 0
     precision: str = "fp32"  # of activations while fitting: "fp32" or "bf16"
     rates: LearningRates = field(default_factory=LearningRates)
-    batch_samples: int = 100_000  # half-size samples a step; small frames are taken several at a time
-    rate_every: int = 4  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
-    rounding_from: float = 0.7  # progress at which noise gives way to straight-through rounding
+    batch_samples: int = 20_000  # half-size samples a step: tiles of large frames, several small ones
+    rate_every: int = 8  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
+    rounding_from: float = 0.9  # progress at which noise gives way to straight-through rounding
     clip_norm: float = 1.0
 
 
@@ -47,62 +49,57 @@ class FitStatus:
     history: list[tuple[float, float]] = field(default_factory=list, repr=False)
 
 
+STEERING = 40.0  # log lambda a log of missed rate, over a whole fit
+
 OnStatus = Callable[[FitStatus], None]
-
-
-class _FrameOrder:
-    """Frames in random order without repetition, ``size`` at a time, epoch after epoch."""
-
-    def __init__(self, frames: int, size: int, seed: int) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
-        self._frames, self._size = frames, min(size, frames)
-        self._left: list[int] = []
-
-    def next(self) -> list[int]:
-        while len(self._left) < self._size:
-            self._left += torch.randperm(self._frames, generator=self._generator).tolist()
-        batch, self._left = self._left[: self._size], self._left[self._size :]
-        return batch
-
-
-def frames_per_step(clip: Clip, batch_samples: int) -> int:
-    samples = clip.phases.shape[-1] * clip.phases.shape[-2]
-    return max(1, min(clip.frame_count, batch_samples // samples))
 
 
 class _Fit:
     """State of one run."""
 
     def __init__(
-        self, network: nn.Module, parameters: CodedParameters, clip: Clip, inputs: Inputs, settings: FitSettings
+        self,
+        network: nn.Module,
+        parameters: CodedParameters,
+        clip: Clip,
+        inputs: Inputs,
+        settings: FitSettings,
+        tiles: list[Tile],
     ) -> None:
         self.network, self.parameters, self.clip = network, parameters, clip
         self.inputs, self.settings = inputs, settings
         self.clock = Clock(settings.plan)
-        self.order = _FrameOrder(clip.frame_count, frames_per_step(clip, settings.batch_samples), settings.seed)
+        self.tiles = tiles
+        batch = frames_a_step(*clip.phases.shape[-2:], clip.frame_count, settings.batch_samples)
+        self.order = StepOrder(clip.frame_count, len(tiles), batch, settings.seed)
         device = clip.phases.device
         self.generator = torch.Generator(device).manual_seed(settings.seed + 1)
         self.dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
         self.status = FitStatus(lam=settings.lam)
         self.mse = 0.0
+        self.steered = 0.0  # progress when lambda was last moved
         self.optimiser = Optimisers(parameters, settings.rates, self.dtype)
 
-    def predict(self, frames: list[int], weights: dict[str, tuple[Tensor, Tensor]], noise: bool) -> Tensor:
+    def predict(self, frames: list[int], tile: Tile, weights: dict[str, tuple[Tensor, Tensor]], noise: bool) -> Tensor:
+        """The tile of these frames, (N, 6, rows, columns)."""
         cast = {name: (values * step).to(self.dtype) for name, (values, step) in weights.items()}
         embedding = None
         if self.parameters.embedding is not None:
             embedding = self.parameters.perturbed_embedding(frames, noise, self.generator).to(self.dtype)
             embedding = embedding.contiguous(memory_format=torch.channels_last)
-        predicted: Tensor = functional_call(self.network, cast, (self.inputs(frames, embedding),))
-        rows, columns = self.clip.phases.shape[-2:]
-        return predicted[:, :, :rows, :columns]
+        window = {} if tile.window is None else {"window": tile.window}
+        predicted: Tensor = functional_call(self.network, cast, (self.inputs(frames, embedding),), window)
+        bottom = tile.top + tile.rows.stop - tile.rows.start
+        return predicted[:, :, tile.top : bottom, tile.left : tile.left + tile.columns.stop - tile.columns.start]
 
     def loss(self, noise: bool) -> Tensor:
-        frames = self.order.next()
+        frames, number = self.order.next()
+        tile = self.tiles[number]
         weights = self.parameters.perturbed_weights(noise, self.generator)
-        mse = weighted_mse(self.predict(frames, weights, noise), self.clip.batch(frames, torch.float32)) * 255.0**2
+        target = self.clip.batch(frames, torch.float32, tile.rows, tile.columns)
+        mse = weighted_mse(self.predict(frames, tile, weights, noise), target) * 255.0**2
         value = float(mse.detach())
-        self.mse = value if not self.clock.step else self.mse + 0.02 * (value - self.mse)
+        self.mse = value if not self.clock.step else self.mse + 0.01 * (value - self.mse)
         loss = self.status.lam * mse
         if self.clock.step % self.settings.rate_every == 0:
             bits = self.parameters.weight_bits(weights)
@@ -119,7 +116,8 @@ class _Fit:
             return
         if self.clock.step % self.settings.rate_every == 0:
             error = max(-1.0, min(1.0, math.log(target / self.status.bits)))
-            self.status.lam *= math.exp(0.05 * error)
+            self.status.lam *= math.exp(min(0.2, STEERING * (progress - self.steered)) * error)
+            self.steered = progress
             self.status.lam = max(self.settings.lam / 4096, min(self.settings.lam * 4096, self.status.lam))
 
     def step(self, progress: float) -> None:
@@ -144,13 +142,18 @@ def fit(
     inputs: Inputs,
     settings: FitSettings,
     on_status: OnStatus | None = None,
+    growth: Growth | None = None,
 ) -> FitStatus:
     """Fit ``parameters`` (in place) so that ``network`` under them shows ``clip``.
 
     ``network`` only gives the structure: it is called with the perturbed weights. Steps end on the stream's grid.
+    ``growth`` describes a network that can show a window of its picture; large frames are then fitted tile by tile.
     The same settings with a plan in steps give the same parameters on one machine at one thread count.
     """
-    run = _Fit(network, parameters, clip, inputs, settings)
+    rows, columns = clip.phases.shape[-2:]
+    whole = [Tile(slice(0, rows), slice(0, columns))]
+    tiles = whole if growth is None else plan_tiles(growth, rows, columns, settings.batch_samples)
+    run = _Fit(network, parameters, clip, inputs, settings, tiles)
     while (progress := run.clock.progress()) < 1.0:
         run.step(progress)
         run.steer(progress)

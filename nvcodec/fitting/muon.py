@@ -16,12 +16,13 @@ ITERATIONS = 5
 
 def orthogonalise(matrix: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """About U V^T of (m, n) ``matrix`` = U S V^T, by Newton-Schulz in ``dtype``; float32 out."""
-    x = matrix / (matrix.norm() + 1e-12)
-    tall = x.shape[0] > x.shape[1]
-    x = (x.T if tall else x).to(dtype)
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = (matrix / (matrix.norm() + 1e-12)).to(dtype)
+    x = x.T.contiguous() if tall else x
     for _ in range(ITERATIONS):
         gram = x @ x.T
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+        polynomial = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
+        x = torch.addmm(x, polynomial, x, beta=_A)
     return (x.T if tall else x).float()
 
 

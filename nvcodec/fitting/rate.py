@@ -10,18 +10,21 @@ from torch import Tensor
 _LOG2 = math.log(2)
 
 
-def laplace_bits(values: Tensor, dim: tuple[int, ...] | None = None) -> Tensor:
-    """Bits of ``values`` (in quantisation steps, rounded or with uniform noise) under a discretised Laplace.
+def laplace_bits(values: Tensor) -> Tensor:
+    """Bits of ``values`` (in quantisation steps, rounded or with uniform noise) under a discretised Laplace; a scalar.
 
-    The scale is the maximum-likelihood one, the mean magnitude, over ``dim`` (all axes by default): at that optimum the
-    derivative by the scale vanishes, so it is held constant. Returns a scalar, float32. The bin mass follows
-    Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2).
+    The bin mass follows Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2). The scale is the one of rounded values
+    with the mean magnitude of ``values``: the optimum, or near it, where the derivative by the scale vanishes, so it is
+    held constant. Outside the central bin the length is linear in the magnitude, so only that bin needs a logarithm.
     """
-    magnitude = values.abs()
-    mean = magnitude.mean() if dim is None else magnitude.mean(dim, keepdim=True)
-    scale = mean.detach().clamp_min(0.05)
+    magnitude = values.abs().flatten()
+    mean = magnitude.detach().mean().clamp_min(1e-3)
+    decay = ((1 + 4 * mean.square()).sqrt() - 1) / (2 * mean)  # of the two-sided geometric law with this mean
+    scale = (-0.5 / decay.log()).clamp_min(0.05)
     half = 0.5 / scale
-    central = 1 - torch.exp(-half) * torch.cosh(magnitude.clamp(max=0.5) / scale)
-    tail = -magnitude / scale + torch.log(torch.sinh(half))
-    log_mass = torch.where(magnitude < 0.5, torch.log(central.clamp_min(1e-9)), tail)
-    return -log_mass.sum() / _LOG2
+    small = (magnitude.detach() < 0.5).nonzero().squeeze(1)
+    central = magnitude[small]
+    central_log = torch.log((1 - torch.exp(-half) * torch.cosh(central / scale)).clamp_min(1e-9))
+    others = magnitude.numel() - small.numel()
+    tail_log = others * torch.log(torch.sinh(half)) - (magnitude.sum() - central.sum()) / scale
+    return -(central_log.sum() + tail_log) / _LOG2

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nvcodec.models.blocks import ConvNeXtBlock, LayerNorm2d, UpBlock
+from nvcodec.models.growth import Growth, Stage, Window, grow
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class HNeRVConfig:
             widths.append(current)
         return widths
 
+    def growth(self) -> Growth:
+        widths = [self.width, *self.widths()]
+        stages = zip(widths[:-1], widths[1:], self.strides, self.kernels(), strict=True)
+        return Growth(self.grid, tuple(Stage(*s) for s in stages), Stage(widths[-1], self.out_channels, 1, 3))
+
     def kernels(self) -> list[int]:
         return [min(self.first_kernel + 2 * stage, self.max_kernel) for stage in range(len(self.strides))]
 
@@ -64,7 +70,11 @@ def width_for_size(
 
 
 class HNeRVDecoder(nn.Module):
-    """Embeddings (N, embedding_channels, rows, columns) -> pictures (N, out_channels, H, W) in [0, 1]."""
+    """Embeddings (N, embedding_channels, rows, columns) -> pictures (N, out_channels, H, W) in [0, 1].
+
+    With a ``window``, only the part of the pictures that it grows into; the outer samples, as far as
+    :meth:`Growth.halo` reaches, then miss their neighbours.
+    """
 
     def __init__(self, config: HNeRVConfig) -> None:
         super().__init__()
@@ -79,10 +89,8 @@ class HNeRVDecoder(nn.Module):
         )
         self.head = nn.Conv2d(widths[-1], config.out_channels, 3, padding=1)
 
-    def forward(self, embedding: Tensor) -> Tensor:
-        x = self.stem(embedding)
-        for stage in self.stages:
-            x = stage(x)
+    def forward(self, embedding: Tensor, window: Window | None = None) -> Tensor:
+        x = grow(self.stem(embedding), self.stages, window)
         return torch.tanh(self.head(x).float()) * 0.5 + 0.5  # in fp32: bf16 near 1 is as coarse as a grey level
 
 

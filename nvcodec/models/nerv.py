@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nvcodec.models.blocks import UpBlock, make_activation, positional_encoding
+from nvcodec.models.growth import Growth, Stage, Window, grow
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class NeRVConfig:
         scale = prod(self.strides)
         return self.grid[0] * scale, self.grid[1] * scale
 
+    def growth(self) -> Growth:
+        widths = [self.width, *self.widths()]
+        stages = zip(widths[:-1], widths[1:], self.strides, strict=True)
+        return Growth(self.grid, tuple(Stage(*s, 3) for s in stages), Stage(widths[-1], self.out_channels, 1, 1))
+
     def widths(self) -> list[int]:
         """Channels after each stage (NeRV, sec. 3.1: halved, with a floor; stride 1 keeps)."""
         widths, current = [], self.width
@@ -48,7 +54,7 @@ class NeRVConfig:
 
 
 class NeRV(nn.Module):
-    """Times (N,) in [0, 1) -> pictures (N, out_channels, H, W) in [0, 1]."""
+    """Times (N,) in [0, 1) -> pictures (N, out_channels, H, W) in [0, 1]; with a ``window``, a part of them."""
 
     def __init__(self, config: NeRVConfig) -> None:
         super().__init__()
@@ -67,11 +73,10 @@ class NeRV(nn.Module):
         )
         self.head = nn.Conv2d(widths[-1], config.out_channels, 1)
 
-    def forward(self, t: Tensor) -> Tensor:
+    def forward(self, t: Tensor, window: Window | None = None) -> Tensor:
         rows, columns = self.config.grid
         code = positional_encoding(t, self.config.pe_base, self.config.pe_levels)
         x = self.stem(code.to(self.head.weight.dtype)).view(-1, self.config.width, rows, columns)
         x = x.contiguous(memory_format=torch.channels_last)
-        for stage in self.stages:
-            x = stage(x)
+        x = grow(x, self.stages, window)
         return torch.tanh(self.head(x).float()) * 0.5 + 0.5  # in fp32: bf16 near 1 is as coarse as a grey level
