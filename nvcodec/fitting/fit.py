@@ -70,7 +70,7 @@ class _Fit:
         self.inputs, self.settings = inputs, settings
         self.clock = Clock(settings.plan)
         self.tiles = tiles
-        batch = frames_a_step(*clip.phases.shape[-2:], clip.frame_count, settings.batch_samples)
+        batch = frames_a_step(clip.phases.shape[-2] * clip.phases.shape[-1], clip.frame_count, settings.batch_samples)
         self.order = StepOrder(clip.frame_count, len(tiles), batch, settings.seed)
         device = clip.phases.device
         self.generator = torch.Generator(device).manual_seed(settings.seed + 1)
@@ -99,10 +99,10 @@ class _Fit:
         target = self.clip.batch(frames, torch.float32, tile.rows, tile.columns)
         mse = weighted_mse(self.predict(frames, tile, weights, noise), target) * 255.0**2
         value = float(mse.detach())
-        self.mse = value if not self.clock.step else self.mse + 0.01 * (value - self.mse)
+        self.mse = value if not self.clock.step else self.mse + 0.03 * (value - self.mse)
         loss = self.status.lam * mse
         if self.clock.step % self.settings.rate_every == 0:
-            bits = self.parameters.weight_bits(weights)
+            bits = self.parameters.weight_bits(weights, noise)
             if self.parameters.embedding is not None:
                 bits = bits + self.parameters.embedding_bits(noise, self.generator)
             self.status.bits = float(bits.detach())

@@ -74,20 +74,20 @@ class CodedParameters(nn.Module):
         step = _step(self.embedding_steps, noise)
         return _perturb(self.embedding[frames] / step, noise, generator) * step
 
-    def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
+    def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]], noise: bool = True) -> Tensor:
         """Modelled bits of all weights, a differentiable scalar."""
-        return torch.stack([laplace_bits(values) for values, _ in perturbed.values()]).sum()
+        return torch.stack([laplace_bits(values, not noise) for values, _ in perturbed.values()]).sum()
 
     def embedding_bits(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """Modelled bits of the whole embedding, frame differences where they are shorter (per channel)."""
         assert self.embedding is not None and self.embedding_steps is not None
         values = _perturb(self.embedding / _step(self.embedding_steps, noise), noise, generator)
-        alone = [laplace_bits(channel) for channel in values.unbind(1)]
+        alone = [laplace_bits(channel, not noise) for channel in values.unbind(1)]
         if values.shape[0] == 1:
             return torch.stack(alone).sum()
         change = torch.cat([values[:1], values[1:] - values[:-1]])
         return torch.stack(
-            [torch.minimum(a, laplace_bits(c)) for a, c in zip(alone, change.unbind(1), strict=True)]
+            [torch.minimum(a, laplace_bits(c, not noise)) for a, c in zip(alone, change.unbind(1), strict=True)]
         ).sum()
 
     @torch.no_grad()

@@ -10,17 +10,24 @@ from torch import Tensor
 _LOG2 = math.log(2)
 
 
-def laplace_bits(values: Tensor) -> Tensor:
-    """Bits of ``values`` (in quantisation steps, rounded or with uniform noise) under a discretised Laplace; a scalar.
+def _scale(mean: Tensor, rounded: bool) -> Tensor:
+    """The Laplace scale for a mean magnitude: the mean itself, or what its rounded values would have."""
+    if not rounded:
+        return mean.clamp_min(0.05)
+    mean = mean.clamp_min(1e-3)
+    decay = ((1 + 4 * mean.square()).sqrt() - 1) / (2 * mean)  # of the two-sided geometric law
+    return -0.5 / decay.log()
 
-    The bin mass follows Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2). The scale is the one of rounded values
-    with the mean magnitude of ``values``: the optimum, or near it, where the derivative by the scale vanishes, so it is
-    held constant. Outside the central bin the length is linear in the magnitude, so only that bin needs a logarithm.
+
+def laplace_bits(values: Tensor, rounded: bool = False) -> Tensor:
+    """Bits of ``values`` under a discretised Laplace, a scalar; in quantisation steps, ``rounded`` or with uniform noise.
+
+    The bin mass follows Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2). The scale is the
+    maximum-likelihood one, from the mean magnitude; there the derivative by the scale vanishes, so it is held constant.
+    Outside the central bin the length is linear in the magnitude, so only that bin needs a logarithm.
     """
     magnitude = values.abs().flatten()
-    mean = magnitude.detach().mean().clamp_min(1e-3)
-    decay = ((1 + 4 * mean.square()).sqrt() - 1) / (2 * mean)  # of the two-sided geometric law with this mean
-    scale = (-0.5 / decay.log()).clamp_min(0.05)
+    scale = _scale(magnitude.detach().mean(), rounded)
     half = 0.5 / scale
     small = (magnitude.detach() < 0.5).nonzero().squeeze(1)
     central = magnitude[small]

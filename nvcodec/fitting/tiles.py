@@ -1,7 +1,7 @@
 """What one optimiser step sees: a few small frames, or a tile of a large one.
 
-Many small steps fit far better than a few large ones of the same samples: on a 176x144 clip, eight times as many steps
-of an eighth of the samples gave 3.8 dB. A tile costs the early, small stages in full and the late ones in part.
+Many small steps fit better than a few large ones of the same samples, as long as the optimiser's own time does not
+prevail. A tile costs the early, small stages in full and the late ones in part.
 """
 
 from __future__ import annotations
@@ -92,5 +92,6 @@ class StepOrder:
         return [item // self._tiles for item in items], items[0] % self._tiles
 
 
-def frames_a_step(rows: int, columns: int, frames: int, samples: int) -> int:
-    return max(1, min(frames, samples // (rows * columns)))
+def frames_a_step(frame_samples: int, frames: int, samples: int) -> int:
+    """How many whole frames make about ``samples``; at least one."""
+    return max(1, min(frames, samples // frame_samples))

@@ -5,7 +5,7 @@ import torch
 
 from nvcodec.codecs.registry import get_codec
 from nvcodec.fitting.clip import Clip
-from nvcodec.fitting.fit import FitSettings, fit, frames_per_step
+from nvcodec.fitting.fit import FitSettings, fit
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.fitting.schedule import Plan
 
@@ -80,7 +80,3 @@ def test_bf16_activations_learn_too(clip):
     _, status, statuses = run(clip, 30, precision="bf16")
     assert status.psnr > statuses[0][2] + 1
 
-
-def test_small_frames_are_taken_several_at_a_time(clip):
-    samples = 16 * 16
-    assert [frames_per_step(clip, n) for n in (1, samples, 3 * samples, 100 * samples)] == [1, 1, 3, 4]

@@ -1,13 +1,11 @@
 """Plans end, progress only rises, learning rates stay in their bounds, every frame has its turn."""
 
-from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nvcodec.fitting import schedule
-from nvcodec.fitting.fit import _FrameOrder
 from nvcodec.fitting.schedule import Clock, Plan, cosine
 
 
@@ -51,15 +49,3 @@ def test_cosine_warms_up_and_falls():
     assert values[peak:] == sorted(values[peak:], reverse=True)
     assert values[-1] == pytest.approx(0.02)
 
-
-@given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 5))
-def test_every_frame_has_its_turn(frames, size, seed):
-    order = _FrameOrder(frames, size, seed)
-    width = min(size, frames)
-    batches = [order.next() for _ in range(3 * -(-frames // width))]
-    assert all(len(batch) == width for batch in batches)
-    counts = Counter(frame for batch in batches for frame in batch)
-    assert set(counts) == set(range(frames))
-    assert max(counts.values()) - min(counts.values()) <= 1
-    again = _FrameOrder(frames, size, seed)
-    assert [again.next() for _ in batches] == batches

@@ -15,7 +15,7 @@ from nvcodec.fitting.rate import laplace_bits
 @given(st.lists(st.floats(-60, 60, width=32), min_size=2, max_size=30))
 def test_it_is_the_mass_of_the_bin(values):
     array = np.array(values, np.float32)
-    scale = max(float(np.abs(array).mean()), 0.05)
+    scale = max(float(np.abs(array).mean()), 0.05)  # of values with noise
     low, high = np.abs(array).astype(np.float64) - 0.5, np.abs(array).astype(np.float64) + 0.5
     upper = stats.laplace.sf(low, scale=scale) - stats.laplace.sf(high, scale=scale)
     wanted = -np.log2(np.maximum(upper, 1e-300)).sum()
@@ -28,17 +28,18 @@ def test_it_is_the_entropy_on_its_own_distribution(scale):
     mass = stats.laplace.cdf(k + 0.5, scale=scale) - stats.laplace.cdf(k - 0.5, scale=scale)
     entropy = -(mass * np.log2(np.maximum(mass, 1e-300))).sum()
     sample = np.rint(np.random.default_rng(0).laplace(0, scale, 60_000)).astype(np.float32)
-    assert float(laplace_bits(torch.from_numpy(sample))) / len(sample) == pytest.approx(entropy, rel=0.02)
+    assert float(laplace_bits(torch.from_numpy(sample), True)) / len(sample) == pytest.approx(entropy, rel=0.02)
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0, 20.0, 300.0])
-@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize(
+    ("scale", "noise"), [(s, n) for n in (False, True) for s in (0.1, 0.2, 0.5, 1.0, 3.0, 20.0, 300.0) if s > 0.3 or not n]
+)
 def test_it_is_what_the_integer_tables_take(scale, noise):
     random = np.random.default_rng(1)
     exact = random.laplace(0, scale, 40_000).astype(np.float32)
     coded = table_costs(np.rint(exact).astype(np.int32), GGD).min()
     values = exact + random.uniform(-0.5, 0.5, exact.shape).astype(np.float32) if noise else np.rint(exact)
-    assert float(laplace_bits(torch.from_numpy(values))) == pytest.approx(coded, rel=0.04 if noise else 0.03)
+    assert float(laplace_bits(torch.from_numpy(values), not noise)) == pytest.approx(coded, rel=0.04 if noise else 0.03)
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=20))
@@ -54,9 +55,3 @@ def test_the_gradient_pulls_towards_zero():
     laplace_bits(tensor).backward()
     assert (tensor.grad.sign() == tensor.detach().sign()).all()
 
-
-def test_axes_of_their_own_have_scales_of_their_own():
-    values = torch.cat([torch.full((1, 50), 0.4), torch.full((1, 50), 40.0)])
-    apart = sum(float(laplace_bits(row)) for row in values)
-    assert float(laplace_bits(values, (1,))) == pytest.approx(apart, rel=1e-5)
-    assert apart < float(laplace_bits(values))
