@@ -15,7 +15,7 @@ from nvcodec.api.settings import DecodeSettings, OnProgress, Progress
 from nvcodec.api.threads import cpu_threads
 from nvcodec.container import Group, StreamReader
 from nvcodec.container import Reader as NvcReader
-from nvcodec.errors import DamagedError, UsageError
+from nvcodec.errors import DamagedError, TruncatedError, UsageError
 from nvcodec.format import Packet
 from nvcodec.hardware import pick_device, tune_allocator
 from nvcodec.video import Picture, Writer
@@ -80,7 +80,7 @@ class _Decode:
         with ExitStack() as stack:
             reader = self._open(stack)
             total = self._frame_total(reader)
-            part = None if files.is_stream(self.target) else files.part_path(self.target)
+            part = None if files.is_stream(self.target) else files.private_part_path(self.target)
             try:
                 writer = self._writer(reader, part)
                 self._write(reader, writer, total)
@@ -137,7 +137,8 @@ class _Decode:
                     writer.write_packets(item)
             if not self.frames:
                 reason = self.damaged[0] if self.damaged else "the stream has no whole group of frames"
-                raise DamagedError(f"nothing could be decoded: {reason}")
+                kind = TruncatedError if reader.truncated and not self.damaged else DamagedError
+                raise kind(f"nothing could be decoded: {reason}")
 
     def _items(self, reader: NvcReader | StreamReader) -> Iterator[Group | list[Packet]]:
         if self.settings.frames is None or isinstance(reader, StreamReader):

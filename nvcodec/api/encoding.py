@@ -17,7 +17,7 @@ from nvcodec.api.costs import check_size, level_for
 from nvcodec.api.grouping import cut, default_gof, group_lengths
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.resume import check_same, cut_to_groups, find_part, skip_written
-from nvcodec.api.settings import EncodeSettings, OnProgress, Progress
+from nvcodec.api.settings import DEFAULT_PRESET, EncodeSettings, OnProgress, Progress
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec
@@ -201,7 +201,7 @@ class _Encode:
             quality=32.0 if chosen.quality is None else chosen.quality,
             target_bytes=self.budget.bytes_for(frames, steady, self.feed),
             psnr_floor=chosen.psnr,
-            preset=chosen.preset or "medium",
+            preset=chosen.preset or DEFAULT_PRESET,
             seconds=self.budget.seconds_for(frames),
             seed=chosen.seed,
             device=self.device,

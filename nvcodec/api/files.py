@@ -31,6 +31,11 @@ def part_path(target: str | Path) -> Path:
     return Path(f"{target}.part")
 
 
+def private_part_path(target: str | Path) -> Path:
+    """Where a decode's work goes: no other process's, and no encode's part."""
+    return Path(f"{target}.{os.getpid()}.part")
+
+
 def check_source(source: str | Path, pipe: bool = True) -> None:
     """Raise :class:`InputError` unless ``source`` can be read; :class:`UsageError` for a pipe where none will do."""
     if is_pipe(source) and pipe:
@@ -104,9 +109,9 @@ def open_output(path: Path, mode: str) -> Iterator[BinaryIO]:
 
 
 def finish(part: Path, target: Path) -> None:
-    """Give a whole result its name."""
+    """Give a whole result its name; where that is a link, the file that it points to."""
     try:
-        os.replace(part, target)
+        os.replace(part, os.path.realpath(target))
     except OSError as error:
         raise os_error(target, error) from error
 

@@ -9,14 +9,8 @@ from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.registry import codec_name, get_codec
 from nvcodec.container import Group, SequenceHeader, check_cost
 from nvcodec.container.limits import DEFAULT, Limits
-from nvcodec.errors import DamagedError, FormatError
+from nvcodec.errors import DamagedError
 from nvcodec.video import Picture
-
-
-def check_units(group: Group) -> None:
-    """Fitted codecs: one unit that shows the whole group."""
-    if len(group.units) != 1 or (group.units[0].first, group.units[0].count) != (0, group.frame_count):
-        raise FormatError(f"group {group.number} of a fitted codec needs one unit that shows all its frames")
 
 
 @dataclass
@@ -39,15 +33,14 @@ class OpenGroup:
 
 
 def open_group(header: SequenceHeader, group: Group, device: str = "cpu", limits: Limits = DEFAULT) -> OpenGroup:
-    """Check the cost, decode the symbols, compare their hash.
+    """Check the cost, decode the symbols, compare their hash (where the stream has one).
 
     Raises LimitError (before allocating), FormatError, DamagedError, UnsupportedError.
     """
     codec: Codec = get_codec(codec_name(header.codec_id))
-    check_units(group)
     check_cost(codec.cost(group.config, header.format, group.frame_count), limits)
     payloads = [unit.payload for unit in group.units]
     decoder = codec.open_group(group.config, payloads, header.format, group.frame_count, device)
-    if decoder.symbol_hash != group.symbol_hash:
+    if any(group.symbol_hash) and decoder.symbol_hash != group.symbol_hash:  # all zeros: none was given
         raise DamagedError(f"group {group.number}: the decoded symbols do not match their hash")
     return OpenGroup(group, decoder)

@@ -13,6 +13,8 @@ from typing import Any
 from nvcodec.codecs.base import PRESETS, QUALITIES
 from nvcodec.errors import UsageError
 
+DEFAULT_PRESET = "medium"
+
 
 def option(default: Any, help: str, **extra: Any) -> Any:
     """A dataclass field that is also a command-line option."""
@@ -28,7 +30,9 @@ class EncodeSettings:
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
     size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")
     psnr: float | None = option(None, "goal: at least this PSNR in dB, mean of (6Y+U+V)/8")
-    preset: str | None = option(None, f"{', '.join(PRESETS)} (default: medium): how long to fit", choices=PRESETS)
+    preset: str | None = option(
+        None, f"{', '.join(PRESETS)} (default: {DEFAULT_PRESET}): how long to fit", choices=PRESETS
+    )
     time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h)", parse="duration")
     gof: int | None = option(None, "frames per group; each decodes alone (default: by length and size)")
     model: str | None = option(None, "model size, where a codec has several")
@@ -62,7 +66,10 @@ class EncodeSettings:
     def described(self) -> dict[str, str]:
         """What decides the bytes, as text: kept in the file, and compared by ``--resume``."""
         skip = {"device"}
-        return {key: str(value) for key, value in asdict(self).items() if value is not None and key not in skip}
+        resolved = asdict(self)
+        if self.preset is None and self.time_budget is None:
+            resolved["preset"] = DEFAULT_PRESET
+        return {key: str(value) for key, value in resolved.items() if value is not None and key not in skip}
 
 
 @dataclass(frozen=True)

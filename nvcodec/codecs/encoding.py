@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes, quality_lambda
+from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
 from nvcodec.codecs.goals import Candidate, Goal, quantise
 from nvcodec.codecs.pictures import PictureHash
@@ -123,6 +123,6 @@ class GroupEncoder:
             seconds=time.monotonic() - self.started,
             notes={
                 "parameters": float(self.codec.shapes(config, count).count),
-                "lambda": quality_lambda(self.spec.quality),
+                "lambda": self.lam,
             },
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nvcodec.codecs.base import GroupSpec, quality_lambda
+from nvcodec.codecs.grids import largest
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, quality_for_psnr
 from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
 from nvcodec.fitting.parameters import CodedParameters
@@ -57,12 +58,7 @@ def quantise(parameters: CodedParameters, offset: int = 0) -> CodedTensors:
 
 def last_true(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
     """The largest n in [low, high] with ``holds(n)``, if holding is falling in n; None if not even ``low`` holds."""
-    if not holds(low):
-        return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
+    return largest(low, high, holds) if holds(low) else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.errors import FormatError
@@ -11,6 +11,7 @@ from nvcodec.errors import FormatError
 MOST_STAGES = 8
 MOST_GRID = 1024
 MOST_WIDTH = 8192
+LEAST_WIDTHS = (12, 8, 6, 4, 3)  # floor of the widths: lower only where a network of that floor is too large
 
 Strides = tuple[int, ...]
 
@@ -32,6 +33,14 @@ def choose_strides(rows: int, columns: int, wanted_rows: float, options: Sequenc
         return waste + 0.1 * abs(math.log2(grid_rows / wanted_rows)) + 0.01 * len(strides)
 
     return min(options, key=price)
+
+
+def largest(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The largest n in [low, high] with ``holds(n)``, which falls from true to false; ``low`` if none has it."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low
 
 
 def grid_of(rows: int, columns: int, strides: Strides) -> tuple[int, int]:

@@ -6,6 +6,7 @@ components of the frames: a linear encoder in closed form, worth several dB over
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import torch
@@ -13,18 +14,26 @@ from torch import Tensor, nn
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec
-from nvcodec.codecs.grids import MOST_WIDTH, choose_strides, get_grid, get_strides, grid_of, put_strides
+from nvcodec.codecs.grids import (
+    LEAST_WIDTHS,
+    MOST_WIDTH,
+    choose_strides,
+    get_grid,
+    get_strides,
+    grid_of,
+    largest,
+    put_strides,
+)
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import CHANNELS, Clip
-from nvcodec.models.hnerv import HNeRVConfig, HNeRVDecoder, width_for_size
+from nvcodec.models.hnerv import HNeRVConfig, HNeRVDecoder
 
 REDUCTION = 1.6
 KERNEL = 3
-MIN_WIDTH = 12
 GRID_ROWS = 5.0
 EMBEDDING_SHARE = 0.22  # of the coded parameters
-MOST_EMBEDDING_CHANNELS = 64
+LEAST_EMBEDDING_CHANNELS, MOST_EMBEDDING_CHANNELS = 2, 64
 _CELL = 4  # each grid cell is described by _CELL x _CELL averages of each plane
 
 
@@ -57,15 +66,22 @@ class HNeRVCodec(FittedCodec):
     codec_id = 2
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> HNeRVConfig:
+        """The widest decoder with at most ``count`` numbers, its embedding's included, if there is one so small."""
         strides = choose_strides(rows, columns, GRID_ROWS)
         grid = grid_of(rows, columns, strides)
-        cells = frames * prod(grid)
-        channels = max(2, min(MOST_EMBEDDING_CHANNELS, round(count * EMBEDDING_SHARE / cells)))
-        weights = max(count - channels * cells, count // 4)
-        width = width_for_size(weights, strides, REDUCTION, channels, KERNEL, KERNEL)
-        return HNeRVConfig(
-            grid, channels, max(width, MIN_WIDTH), strides, REDUCTION, MIN_WIDTH, KERNEL, KERNEL, CHANNELS
-        )
+        channels = round(count * EMBEDDING_SHARE / (frames * prod(grid)))
+        channels = max(LEAST_EMBEDDING_CHANNELS, min(MOST_EMBEDDING_CHANNELS, channels))
+
+        def config(width: int, least: int) -> HNeRVConfig:
+            return HNeRVConfig(grid, channels, width, strides, REDUCTION, least, KERNEL, KERNEL, CHANNELS)
+
+        def fits(least: int, width: int) -> bool:
+            return self.shapes(config(width, least), frames).count <= count
+
+        for least in LEAST_WIDTHS:
+            if fits(least, least):
+                return config(largest(least, MOST_WIDTH, partial(fits, least)), least)
+        return config(LEAST_WIDTHS[-1], LEAST_WIDTHS[-1])
 
     def pack(self, config: HNeRVConfig) -> bytes:
         fields = FieldWriter()

@@ -5,6 +5,7 @@ The network shows the six half-size planes of 4:2:0. There is no embedding: all 
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import torch
@@ -12,13 +13,21 @@ from torch import Tensor, nn
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec
-from nvcodec.codecs.grids import MOST_WIDTH, choose_strides, get_grid, get_strides, grid_of, put_strides
+from nvcodec.codecs.grids import (
+    LEAST_WIDTHS,
+    MOST_WIDTH,
+    choose_strides,
+    get_grid,
+    get_strides,
+    grid_of,
+    largest,
+    put_strides,
+)
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS
 from nvcodec.models.nerv import NeRV, NeRVConfig
 
 GRID_ROWS = 5.0
-MIN_WIDTH = 12
 HIDDEN = 128
 LEVELS = 40
 
@@ -30,20 +39,21 @@ class NeRVCodec(FittedCodec):
     codec_id = 1
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> NeRVConfig:
-        """The widest stem whose network has at most ``count`` weights."""
+        """The widest stem whose network has at most ``count`` weights, if there is one so small."""
         strides = choose_strides(rows, columns, GRID_ROWS)
         grid = grid_of(rows, columns, strides)
-        low, high = 1, 2048
+        hidden = max(16, min(HIDDEN, count // 400))
 
-        def config(width: int) -> NeRVConfig:
-            hidden = max(16, min(HIDDEN, count // 400))
-            return NeRVConfig(grid, width, strides, MIN_WIDTH, 1, hidden, 1.25, LEVELS, CHANNELS)
+        def config(width: int, least: int) -> NeRVConfig:
+            return NeRVConfig(grid, width, strides, least, 1, hidden, 1.25, LEVELS, CHANNELS)
 
-        while low < high:
-            middle = (low + high + 1) // 2
-            fits = self.shapes(config(middle), frames).count <= count
-            low, high = (middle, high) if fits else (low, middle - 1)
-        return config(low)
+        def fits(least: int, width: int) -> bool:
+            return self.shapes(config(width, least), frames).count <= count
+
+        for least in LEAST_WIDTHS:
+            if fits(least, 1):
+                return config(largest(1, MOST_WIDTH, partial(fits, least)), least)
+        return config(1, LEAST_WIDTHS[-1])
 
     def pack(self, config: NeRVConfig) -> bytes:
         fields = FieldWriter()

@@ -49,8 +49,9 @@ class CodedTensors:
     embedding_exponents: tuple[int, ...] = ()
 
     def hash(self) -> bytes:
-        """8 bytes over all symbols; equal on every machine or the stream is damaged."""
-        arrays: list[Ints] = list(self.weights)
+        """8 bytes over all step exponents and symbols; equal on every machine or the stream is damaged."""
+        exponents = np.array([*self.weight_exponents, *self.embedding_exponents], np.int32)
+        arrays: list[Ints] = [exponents, *self.weights]
         return symbol_hash(arrays if self.embedding is None else [*arrays, self.embedding])
 
     def weight_values(self) -> list[NDArray[np.float32]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nvcodec.fitting.clip import Clip, weighted_mse
+from nvcodec.fitting.guard import Checkpoint, GradientClip
 from nvcodec.fitting.optimisers import LearningRates, Optimisers
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.fitting.schedule import Clock, Plan, cosine
@@ -33,7 +34,6 @@ class FitSettings:
     batch_samples: int = 20_000  # half-size samples a step: tiles of large frames, several small ones
     rate_every: int = 8  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
     rounding_from: float = 0.9  # progress at which noise gives way to straight-through rounding
-    clip_norm: float = 1.0
 
 
 @dataclass
@@ -49,6 +49,7 @@ class FitStatus:
     history: list[tuple[float, float]] = field(default_factory=list, repr=False)
 
 
+FIRST_CHECK = 50  # steps after which the running error means something
 STEERING = 40.0  # log lambda a log of missed rate, over a whole fit
 
 OnStatus = Callable[[FitStatus], None]
@@ -79,6 +80,8 @@ class _Fit:
         self.mse = 0.0
         self.steered = 0.0  # progress when lambda was last moved
         self.optimiser = Optimisers(parameters, settings.rates, self.dtype)
+        self.clip_gradients = GradientClip(list(parameters.weights))
+        self.checkpoint = Checkpoint(parameters)
 
     def predict(self, frames: list[int], tile: Tile, weights: dict[str, tuple[Tensor, Tensor]], noise: bool) -> Tensor:
         """The tile of these frames, (N, 6, rows, columns)."""
@@ -124,9 +127,11 @@ class _Fit:
         self.optimiser.prepare(cosine(progress))
         loss = self.loss(noise=progress < self.settings.rounding_from)
         loss.backward()
-        # the optimisers forget the scale of the loss, the clip must too: it is relative to lambda
-        nn.utils.clip_grad_norm_(list(self.parameters.weights), self.settings.clip_norm * 100 * self.status.lam)
+        self.clip_gradients.apply()
         self.optimiser.step()
+        if self.clock.step > FIRST_CHECK and self.checkpoint.watch(self.mse, progress):
+            self.optimiser.forget()
+            self.mse = self.checkpoint.best
 
     def report(self, progress: float) -> FitStatus:
         status = self.status

@@ -18,7 +18,7 @@ class LearningRates:
     matrices: float = 0.03  # Muon: spectral norm of an update
     vectors: float = 5e-3  # Adam: biases and small matrices
     embedding: float = 5e-3  # Adam
-    steps: float = 5e-2  # Adam, in log2 units
+    steps: float = 2e-2  # Adam, in log2 units
 
 
 class Optimisers:
@@ -48,3 +48,8 @@ class Optimisers:
     def step(self) -> None:
         for optimiser in self._all:
             optimiser.step()
+
+    def forget(self) -> None:
+        """Drop momenta and second moments: what follows is another road."""
+        for optimiser in self._all:
+            optimiser.state.clear()

@@ -20,11 +20,12 @@ def _scale(mean: Tensor, rounded: bool) -> Tensor:
 
 
 def laplace_bits(values: Tensor, rounded: bool = False) -> Tensor:
-    """Bits of ``values`` under a discretised Laplace, a scalar; in quantisation steps, ``rounded`` or with uniform noise.
+    """Bits of ``values``, in quantisation steps, under a discretised Laplace; a scalar.
 
-    The bin mass follows Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2). The scale is the
-    maximum-likelihood one, from the mean magnitude; there the derivative by the scale vanishes, so it is held constant.
-    Outside the central bin the length is linear in the magnitude, so only that bin needs a logarithm.
+    They are ``rounded``, or have uniform noise of one step. The bin mass follows Balle et al. 2018 (sec. 6.1):
+    F(v + 1/2) - F(v - 1/2). The scale is the maximum-likelihood one, from the mean magnitude; there the derivative by
+    the scale vanishes, so it is held constant. Outside the central bin the length is linear in the magnitude, so only
+    that bin needs a logarithm.
     """
     magnitude = values.abs().flatten()
     scale = _scale(magnitude.detach().mean(), rounded)

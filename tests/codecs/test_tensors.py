@@ -163,9 +163,12 @@ def test_exponents_are_bounded():
 
 def test_symbol_hash_is_over_arrays_in_order():
     tensors = small()
-    assert tensors.hash() == symbol_hash([*tensors.weights, tensors.embedding])
+    exponents = np.array([*tensors.weight_exponents, *tensors.embedding_exponents], np.int32)
+    assert tensors.hash() == symbol_hash([exponents, *tensors.weights, tensors.embedding])
     swapped = CodedTensors(tensors.weights[::-1], tensors.weight_exponents, tensors.embedding, (180, 190))
     assert swapped.hash() != tensors.hash()
+    coarser = CodedTensors(tensors.weights, tensors.weight_exponents, tensors.embedding, (180, 191))
+    assert coarser.hash() != tensors.hash()
 
 
 def test_values_are_one_product():

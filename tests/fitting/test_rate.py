@@ -31,8 +31,11 @@ def test_it_is_the_entropy_on_its_own_distribution(scale):
     assert float(laplace_bits(torch.from_numpy(sample), True)) / len(sample) == pytest.approx(entropy, rel=0.02)
 
 
+SCALES = (0.5, 1.0, 3.0, 20.0, 300.0)
+
+
 @pytest.mark.parametrize(
-    ("scale", "noise"), [(s, n) for n in (False, True) for s in (0.1, 0.2, 0.5, 1.0, 3.0, 20.0, 300.0) if s > 0.3 or not n]
+    ("scale", "noise"), [(0.1, False), (0.2, False), *((s, n) for n in (False, True) for s in SCALES)]
 )
 def test_it_is_what_the_integer_tables_take(scale, noise):
     random = np.random.default_rng(1)
