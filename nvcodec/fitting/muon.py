@@ -1,6 +1,6 @@
 """Muon: momentum whose update of each matrix is orthogonalised (Jordan et al. 2024).
 
-For convolutions the matrix is (c_out, c_in * k * k). In short fits it reaches a PSNR in a fraction of Adam's steps.
+For convolutions the matrix is (c_out, c_in * k * k).
 """
 
 from __future__ import annotations
