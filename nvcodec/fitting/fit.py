@@ -46,7 +46,6 @@ class FitStatus:
     bits: float = 0.0  # modelled bits of the group
     seconds: float = 0.0
     lam: float = 0.0
-    history: list[tuple[float, float]] = field(default_factory=list, repr=False)
 
 
 FIRST_CHECK = 50  # steps after which the running error means something
