@@ -19,11 +19,7 @@ from nvcodec.errors import DamagedError, TruncatedError, UsageError
 from nvcodec.format import Packet
 from nvcodec.hardware import pick_device, tune_allocator
 from nvcodec.video import Picture, Writer
-
-CONTAINERS = {
-    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
-    ".nut": "nut", ".avi": "avi", ".ts": "mpegts", ".y4m": "y4m",
-}  # fmt: skip
+from nvcodec.video.encoders import CONTAINERS
 
 
 @dataclass(frozen=True)

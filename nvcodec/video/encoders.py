@@ -23,6 +23,8 @@ CONTAINERS = {
     ".ts": "mpegts",
     ".y4m": "y4m",
 }
+"""Extension (lower case) to FFmpeg's muxer name, or "y4m": every container that can be written."""
+
 _ALIASES = {
     "h264": "libx264",
     "avc": "libx264",

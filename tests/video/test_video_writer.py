@@ -17,6 +17,7 @@ import pytest
 from nvcodec.errors import OutputError, UsageError
 from nvcodec.format import Colour, ContentLight, MasteringDisplay, VideoFormat
 from nvcodec.video import Picture, Reader, Writer, probe
+from nvcodec.video.encoders import CONTAINERS
 
 
 def read(path: Path, **options: Any) -> tuple[VideoFormat, list[Picture]]:
@@ -76,6 +77,15 @@ def test_lossy_defaults_are_near_lossless(suffix: str, depth: int, bunny: Path, 
     peak = (1 << depth) - 1
     assert min(psnr(p.y, q.y, peak) for p, q in zip(pictures, theirs, strict=True)) > 48
     assert min(psnr(p.u, q.u, peak) for p, q in zip(pictures, theirs, strict=True)) > 48
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_every_extension_can_be_written(suffix: str, carphone: Path, tmp_path: Path) -> None:
+    fmt, pictures = read(carphone, limit=3)
+    write(tmp_path / f"a{suffix.upper()}", fmt, pictures)
+    again, theirs = read(tmp_path / f"a{suffix.upper()}")
+    assert (again.width, again.height, len(theirs)) == (176, 144, 3)
+    assert min(psnr(p.y, q.y, 255) for p, q in zip(pictures, theirs, strict=True)) > 45
 
 
 def test_crf_and_codec_can_be_chosen(bikes: Path, tmp_path: Path) -> None:
