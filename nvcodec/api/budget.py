@@ -91,10 +91,11 @@ class Budget:
         return max(FEWEST_BYTES, share - GROUP_OVERHEAD - (0 if steady else 3 * frames))
 
     def seconds_for(self, frames: int) -> float | None:
+        """Its share of the time that is left; 0 behind the deadline, where a fit takes one step."""
         if self.deadline is None or self.frames_total is None:
             return None
         left = max(frames, self.frames_total - self.spent_frames)
-        return max(1.0, (self.deadline - time.monotonic()) * frames / left)
+        return max(0.0, self.deadline - time.monotonic()) * frames / left
 
     def spend(self, chunk_bytes: int, frames: int) -> None:
         self.spent_bytes += chunk_bytes

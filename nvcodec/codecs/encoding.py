@@ -24,6 +24,8 @@ from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
 
 CODING_SECONDS = 0.5  # entropy coding and the rest, under a time budget
+CODING_SHARE = 0.2  # but not more of a short one
+TRIALS_FROM = 2.0  # seconds of a group from which one trial of decoding may be repeated
 
 
 class GroupEncoder:
@@ -87,11 +89,12 @@ class GroupEncoder:
         """How long decoding and measuring will take after the fit, from a trial of one frame."""
         decoder = self._decoder(config, quantise(parameters))
         times = []
-        for _ in range(3):
+        seconds = self.spec.seconds or 0.0
+        for _ in range(3 if seconds >= TRIALS_FROM else 1):
             started = time.monotonic()
             psnr_yuv(self.frames[0], decoder.planes(0), self.format.bit_depth)
             times.append(time.monotonic() - started)
-        return CODING_SECONDS + self.goal.decodes * len(self.frames) * min(times)
+        return min(CODING_SECONDS, CODING_SHARE * seconds) + self.goal.decodes * len(self.frames) * min(times)
 
     def _decoder(self, config: Any, tensors: CodedTensors) -> FittedDecoder:
         return FittedDecoder(self.codec, config, tensors, self.format, len(self.frames), self.spec.device)

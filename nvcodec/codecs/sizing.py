@@ -48,7 +48,7 @@ def fit_plan(clip: Clip, spec: GroupSpec, count: int, seconds_left: float | None
     """Steps by preset, more at each further attempt; or a share of the seconds that are left."""
     if seconds_left is not None:
         share = 1.0 if attempts == 1 else 0.5  # a first attempt may miss its goal and need another
-        return Plan(seconds=max(0.5, seconds_left * share))
+        return Plan(seconds=seconds_left * share)
     if spec.preset not in EPOCHS:
         raise UsageError(f"no preset {spec.preset!r}; there are: {', '.join(EPOCHS)}")
     epoch = clip.frame_count * clip.phases.shape[-2] * clip.phases.shape[-1] / samples_a_step(count)
