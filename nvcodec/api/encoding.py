@@ -115,16 +115,16 @@ class _Encode:
 
     def _to_file(self, reader: Reader, resume: bool, overwrite: bool) -> None:
         part, go_on = find_part(Path(self.target), resume, overwrite)
-        try:
-            with files.open_output(part, "r+b" if go_on else "wb") as file:
+        with files.open_part(part, go_on) as file:
+            try:
                 if go_on:
                     check_same(NvcReader(file), self.metadata)
                 self._groups(reader, file, cut_to_groups(file) if go_on else None)
-        except BaseException:
-            if not go_on:
-                files.remove_empty(part)
-            raise
-        files.finish(part, Path(self.target))
+            except BaseException:
+                if not go_on:
+                    files.remove_empty(part)
+                raise
+            files.finish(part, Path(self.target))
 
     def _plan(self, reader: Reader) -> None:
         fmt = self.format = reader.format
@@ -164,6 +164,7 @@ class _Encode:
         assert self.writer is not None
         self.writer.write_packets(self.feed.take())
         self.writer.close()
+        files.sync(file)
 
     def _is_last(self, group: list[Picture]) -> bool:
         return self.frames_total is not None and self.frames_done + len(group) >= self.frames_total
@@ -178,6 +179,7 @@ class _Encode:
         writer.write_packets(packets)
         before = writer.bytes_written
         writer.write_group(_group(payload, pictures, writer))
+        files.sync(file)
         self.budget.spend(writer.bytes_written - before, len(pictures))
         self.tally.add(payload, len(pictures))
         self.frames_done += len(pictures)

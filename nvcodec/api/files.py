@@ -12,7 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from nvcodec.errors import InputError, OutputError, UsageError
+from nvcodec.errors import FormatError, InputError, OutputError, ResumeError, UsageError
+
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
 
 PIPE = "-"
 
@@ -106,6 +111,72 @@ def open_output(path: Path, mode: str) -> Iterator[BinaryIO]:
         file.close()
     except OSError as error:
         raise os_error(path, error) from error
+
+
+@contextmanager
+def open_part(part: Path, keep: bool) -> Iterator[BinaryIO]:
+    """The part of an encode for reading and writing, locked against other encodes; emptied unless ``keep``.
+
+    Raises :class:`ResumeError` at once, and changes nothing, if another encode is writing it. Whoever finishes names
+    the file while the lock is held, so that no one else's open file becomes the result.
+    """
+    file = _open_locked(part)
+    try:
+        if not keep:
+            file.truncate(0)
+        yield file
+    finally:
+        with suppress(OSError):  # all that counts was written through before
+            file.close()
+
+
+def _open_locked(part: Path) -> BinaryIO:
+    while True:
+        try:
+            file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+        except OSError as error:
+            raise os_error(part, error) from error
+        try:
+            _lock(file, part)
+            if os.path.exists(part) and os.path.samestat(os.fstat(file.fileno()), os.stat(part)):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # it was given its name, or removed, between opening and locking
+
+
+def _lock(file: BinaryIO, part: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ResumeError(f"another encode is writing {part}") from error
+    except OSError:  # a file system without locks
+        return
+
+
+def check_free(part: Path) -> None:
+    """Raise :class:`ResumeError` if another encode is writing the file ``part``."""
+    with open_source(part) as file:
+        _lock(file, part)
+
+
+def sync(file: BinaryIO) -> None:
+    """Have the disk hold what was written, where there is a disk behind the file."""
+    with suppress(OSError, ValueError, AttributeError):  # pipes, and streams without a descriptor
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def named(source: str | Path) -> Iterator[None]:
+    """Put the file's name before what :class:`FormatError` and its kin say."""
+    try:
+        yield
+    except FormatError as error:
+        raise type(error)(f"{source}: {error}") from error
 
 
 def finish(part: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from nvcodec.api.files import open_source, part_path
+from nvcodec.api.files import check_free, named, open_source, part_path
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.container import Reader as NvcReader
 from nvcodec.errors import ResumeError, TruncatedError
@@ -37,6 +37,8 @@ def find_part(target: Path, resume: bool, overwrite: bool) -> tuple[Path, bool]:
     part = part_path(target)
     if resume and not part.exists():
         raise ResumeError(f"nothing to resume: there is no {part}")
+    if part.is_file():
+        check_free(part)
     if part.exists() and not resume and not overwrite:
         raise ResumeError(f"{part} is left from an earlier encode: --resume goes on with it, -y starts anew")
     return part, resume and has_header(part)
@@ -47,7 +49,7 @@ def has_header(part: Path) -> bool:
 
     Raises FormatError and its kin for a file that is no part of ours.
     """
-    with open_source(part) as file:
+    with open_source(part) as file, named(part):
         try:
             reader = NvcReader(file) if part.stat().st_size else None
         except TruncatedError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -202,3 +203,29 @@ def test_a_size_goal_goes_on_to_the_same_bytes(talkie, sound, tmp_path):
     result = nvcodec.encode(talkie, tmp_path / "b.nvc", resume=True, **settings)
     assert (tmp_path / "b.nvc").read_bytes() == (tmp_path / "a.nvc").read_bytes()
     assert result.goal_met and unbroken.goal_met
+
+
+def test_two_encodes_to_one_target(talkie, tmp_path):
+    """The second is refused at once and changes nothing, whatever it was told."""
+    target, part, seen = tmp_path / "a.nvc", tmp_path / "a.nvc.part", []
+
+    def try_another(progress: nvcodec.Progress) -> None:
+        if progress.group != 2 or seen:
+            return
+        before = part.read_bytes()
+        for how in ({}, {"overwrite": True}, {"resume": True}, {"resume": True, "quality": 20}):
+            with pytest.raises(ResumeError, match="another encode is writing") as caught:
+                nvcodec.encode(talkie, target, **{**SETTINGS, **how})
+            seen.append(str(caught.value))
+        assert part.read_bytes() == before
+
+    nvcodec.encode(talkie, target, on_progress=try_another, **SETTINGS)
+    assert len(seen) == 4 and nvcodec.verify(target).ok and not part.exists()
+
+
+def test_each_group_reaches_the_disk(talkie, tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda number: synced.append(os.fstat(number).st_size))
+    nvcodec.encode(talkie, tmp_path / "a.nvc", **SETTINGS)
+    assert len(synced) == 7 and sorted(set(synced)) == synced  # six groups, and the index before the name
+    assert synced[-1] == (tmp_path / "a.nvc").stat().st_size
