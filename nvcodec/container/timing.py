@@ -68,6 +68,11 @@ def pack_timing(timing: Timing) -> bytes:
     return bytes([mode]) + f.sv(timing.first) + b"".join(map(f.uv, numbers))
 
 
+def timing_size(pts: Sequence[int], durations: Sequence[int]) -> int:
+    """Bytes of these times in a group's head. Raises as :func:`make_timing`."""
+    return len(pack_timing(make_timing(pts, durations)))
+
+
 def parse_timing(c: f.Cursor, count: int) -> Timing:
     """Reads what :func:`pack_timing` wrote; work and memory are bounded by the bytes present."""
     mode = c.u8()
