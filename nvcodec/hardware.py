@@ -9,8 +9,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 NO_MALLOC_TUNING = "NVCODEC_NO_MALLOC_TUNING"
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -76,3 +80,51 @@ def pick_device(wish: str = "auto") -> str:
     if wish != "cpu" and not (wish.startswith("cuda") and torch.cuda.is_available()):
         raise UsageError(f"device {wish!r} is not available here (devices: cpu{', cuda' * torch.cuda.is_available()})")
     return wish
+
+
+_EXACT = ("ieee", "none")  # values of torch's fp32_precision that leave float32 alone
+_pinning = threading.Lock()
+_pinned: list[tuple[Any, str, Any]] = []  # (object, attribute, the caller's value) while anything is pinned
+_pin_depth = 0
+
+
+def _pin() -> None:
+    """Set what lets float32 be computed in less, wherever it is not exact already; the first one in."""
+    import torch
+
+    b: Any = torch.backends
+    # Only these, torch's newer names: mixed reads of them and of allow_tf32 and its like raise. What is exact is left
+    # untouched, so that a setting inherited from a more general one stays inherited.
+    for owner in (b.mkldnn.conv, b.mkldnn.matmul, b.cuda.matmul, b.cudnn.conv):
+        if owner.fp32_precision not in _EXACT:
+            _pinned.append((owner, "fp32_precision", owner.fp32_precision))
+            owner.fp32_precision = "ieee"
+    for name, exact in (("benchmark", False), ("enabled", True)):
+        if getattr(b.cudnn, name) != exact:
+            _pinned.append((b.cudnn, name, not exact))
+            setattr(b.cudnn, name, exact)
+
+
+@contextmanager
+def exact_fp32(device: str = "cpu") -> Iterator[None]:
+    """Float32 is float32 inside, whatever the caller's settings: the reference path of decoding.
+
+    No bf16 or TF32 in products and convolutions of CPUs and GPUs, no autocast on ``device``, no choice of kernels by
+    trial (cudnn.benchmark). The settings are the process's, so they are restored when the last of nested or
+    concurrent uses ends. Costs microseconds.
+    """
+    import torch
+
+    global _pin_depth
+    with _pinning:
+        if not _pin_depth:
+            _pin()
+        _pin_depth += 1
+    try:
+        with torch.autocast(device.partition(":")[0], enabled=False):
+            yield
+    finally:
+        with _pinning:
+            _pin_depth -= 1
+            while not _pin_depth and _pinned:
+                setattr(*_pinned.pop())

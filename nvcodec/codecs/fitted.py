@@ -17,6 +17,7 @@ from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import Clip, from_phases
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
+from nvcodec.hardware import exact_fp32
 
 
 def to_channels_last(network: nn.Module) -> nn.Module:
@@ -52,9 +53,7 @@ class FittedDecoder:
         embedding = None
         if self._embedding is not None:
             embedding = self._embedding[frame : frame + 1].contiguous(memory_format=torch.channels_last)
-        # TF32, on by default in convolutions of GPUs that have it, is coarser than the tolerance between devices
-        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-        with torch.autocast(self._device.partition(":")[0], enabled=False), exact:
+        with exact_fp32(self._device):  # less is coarser than the tolerance between devices
             predicted = self._network(self._codec.network_input([frame], embedding, self._frames, self._device))
         predicted = predicted.nan_to_num_(0.0)  # only a hostile stream overflows
         peak = (1 << self._format.bit_depth) - 1
