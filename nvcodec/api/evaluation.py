@@ -31,14 +31,15 @@ def evaluate(
     """Metrics of the nvc file ``coded`` against the video file ``reference``, frames compared by index.
 
     ``bytes`` is the whole file, ``video_bytes`` without passed-through tracks; ``decode_fps`` counts the time of
-    entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of (6Y + U + V) / 8; ``ms_ssim`` is None
-    below 161 pixels. Frames of damaged groups are left out, ``damaged`` says which. Raises InputError if sizes or
-    frame counts differ, FormatError and its kin for a bad file.
+    entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of (6Y + U + V) / 8 against the 4:2:0
+    picture that was coded; ``psnr_rgb`` and ``ms_ssim`` (None below 161 pixels) are against the source's own RGB,
+    before it became 4:2:0. Frames of damaged groups are left out, ``damaged`` says which. Raises InputError if
+    sizes or frame counts differ, FormatError and its kin for a bad file.
     """
     files.check_source(reference, pipe=False)
     files.check_source(coded, pipe=False)
     tune_allocator()
-    with cpu_threads(threads), files.open_source(coded) as file, Reader(reference, audio=False) as source:
+    with cpu_threads(threads), files.open_source(coded) as file, Reader(reference, audio=False, rgb=True) as source:
         return _Evaluation(NvcReader(file), source, pick_device(device), on_progress).run()
 
 
@@ -107,7 +108,8 @@ class _Evaluation:
 
     def _compare(self, reference: Picture, shown: Picture) -> None:
         fmt = self.reader.header.format
-        rgb = yuv420_to_rgb(reference, fmt), yuv420_to_rgb(shown, fmt)
+        original = yuv420_to_rgb(reference, fmt) if reference.rgb is None else reference.rgb
+        rgb = original, yuv420_to_rgb(shown, fmt)
         self.metrics.add(FrameMetrics.of(reference.planes, shown.planes, fmt.bit_depth, rgb))
 
     def _result(self, frames: int) -> dict[str, Any]:

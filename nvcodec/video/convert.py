@@ -1,4 +1,4 @@
-"""4:2:0 pictures to RGB and back, for metrics, previews and the Python API.
+"""Pictures to RGB and back, for metrics, previews and the Python API.
 
 The stream's own matrix and range are used. Where the matrix is unspecified, or is one that swscale
 does not know, BT.709 is taken for pictures higher than 576 lines and BT.601 for the others.
@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
 from nvcodec.video.picture import Picture, check_picture, sample_type
-from nvcodec.video.pixels import frame_from_planes, frame_planes, pixel_format_name, plane_rows, reformat
+from nvcodec.video.pixels import (
+    Conversion,
+    frame_from_planes,
+    frame_planes,
+    packed_rgb,
+    pixel_format_name,
+    reformat,
+)
 
 # matrix code point of H.273 -> swscale's table
 _SPACES = {
@@ -42,8 +49,22 @@ def yuv420_to_rgb(picture: Picture, fmt: VideoFormat) -> NDArray[np.uint8]:
     rgb = reformat(
         frame, "rgb24", src_range=_range(fmt), dst_range=ColorRange.JPEG, src_space=_SPACES[conversion_matrix(fmt)]
     )
-    packed = plane_rows(rgb.planes[0])[:, : 3 * fmt.width]
-    return np.ascontiguousarray(packed).reshape(fmt.height, fmt.width, 3)
+    return packed_rgb(rgb)
+
+
+def source_rgb(frame: VideoFrame, plan: Conversion, fmt: VideoFormat) -> NDArray[np.uint8] | None:
+    """RGB (H, W, 3), uint8 and full range, of a decoded frame in its own pixel format, before it becomes ``fmt``.
+
+    8-bit RGB is copied; YUV with more chroma or more bits than 4:2:0 keeps is converted with its own matrix and
+    range, chroma by bicubic scaling. None where 4:2:0 loses nothing (4:2:0 of 8 or 10 bits, grey): the RGB of
+    the picture itself is then that of the source.
+    """
+    if plan.kind == "rgb":
+        return packed_rgb(reformat(frame, "rgb24", src_range=ColorRange.JPEG, dst_range=ColorRange.JPEG))
+    if plan.kind == "chroma":
+        space = _SPACES[conversion_matrix(fmt)]
+        return packed_rgb(reformat(frame, "rgb24", src_range=_range(fmt), dst_range=ColorRange.JPEG, src_space=space))
+    return None
 
 
 def rgb_to_yuv420(rgb: NDArray[np.uint8], fmt: VideoFormat, pts: int = 0, duration: int = 0) -> Picture:

@@ -17,7 +17,8 @@ Plane = NDArray[np.uint8] | NDArray[np.uint16]
 class Picture:
     """One planar YUV 4:2:0 picture.
 
-    ``y`` is (H, W), ``u`` and ``v`` are (ceil(H/2), ceil(W/2)); uint8 at bit depth 8, uint16 at 10.
+    ``y`` is (H, W), ``u`` and ``v`` are (ceil(H/2), ceil(W/2)); uint8 at bit depth 8, uint16 at 10. ``rgb`` is
+    what the source showed before it became 4:2:0, (H, W, 3), only where a Reader was asked for it.
     """
 
     y: Plane
@@ -25,6 +26,7 @@ class Picture:
     v: Plane
     pts: int = 0  # ticks of VideoFormat.timebase
     duration: int = 0  # ticks, 0 = unknown
+    rgb: NDArray[np.uint8] | None = None
 
     @property
     def planes(self) -> tuple[Plane, Plane, Plane]:

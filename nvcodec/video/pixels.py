@@ -1,4 +1,9 @@
-"""Decoded frames of any pixel format to planar 4:2:0 at 8 or 10 bits, and back to frames."""
+"""Decoded frames of any pixel format to planar 4:2:0 at 8 or 10 bits, and back to frames.
+
+RGB becomes BT.709 limited range. YUV of any kind keeps its own matrix and range, on purpose: where it has more chroma
+or more bits than 4:2:0 keeps, only chroma is resampled and depth reduced. A way through RGB to BT.709 would round and
+clip luma that is kept exactly otherwise, and recolour streams whose matrix is unspecified.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +81,12 @@ def frame_planes(frame: VideoFrame, count: int, dtype: Any) -> list[Plane]:
         width = plane.width * np.dtype(dtype).itemsize
         planes.append(np.ascontiguousarray(plane_rows(plane)[:, :width]).view(dtype))
     return planes
+
+
+def packed_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+    """A copy (H, W, 3) of an rgb24 frame."""
+    packed = plane_rows(frame.planes[0])[:, : 3 * frame.width]
+    return np.array(packed).reshape(frame.height, frame.width, 3)
 
 
 def to_picture(frame: VideoFrame, plan: Conversion, full_range: bool, pts: int, duration: int) -> Picture:

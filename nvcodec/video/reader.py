@@ -25,7 +25,8 @@ class Reader:
 
     ``source`` is a path, ``"-"`` (y4m on standard input) or a binary file object (y4m, or any file
     FFmpeg's libraries open). ``start`` and ``limit`` choose pictures by index; timestamps stay those
-    of the source, and passed-through packets are always given from the beginning of the file.
+    of the source, and passed-through packets are always given from the beginning of the file. With ``rgb``
+    the pictures of a source that 4:2:0 does not hold whole (RGB, 4:4:4, 4:2:2, over 10 bits) carry its RGB.
     Raises InputError at opening and while iterating.
     """
 
@@ -37,33 +38,34 @@ class Reader:
         start: int = 0,
         limit: int | None = None,
         threads: int = 0,
+        rgb: bool = False,
     ) -> None:
         if start < 0 or (limit is not None and limit < 0):
             raise UsageError("the first frame and the number of frames cannot be negative")
         self._range = (start, None if limit is None else start + limit)
         self._owned: BinaryIO | None = None
         try:
-            self._source = self._open(source, audio, threads)
+            self._source = self._open(source, audio, threads, rgb)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, source: str | Path | BinaryIO, audio: bool, threads: int) -> Source:
+    def _open(self, source: str | Path | BinaryIO, audio: bool, threads: int, rgb: bool) -> Source:
         if isinstance(source, (str, Path)) and str(source) != "-":
             path = Path(source)
             check_file(path)
             self._owned = path.open("rb")
             if not path.is_file():
-                return Y4mSource(self._owned, str(path))  # a named pipe, e.g. <(ffmpeg ...): it can be read only once
+                return Y4mSource(self._owned, str(path), rgb)  # a named pipe, e.g. <(ffmpeg ...): read only once
             if self._owned.read(len(MAGIC)) == MAGIC:
                 self._owned.seek(0)
-                return Y4mSource(self._owned, str(path))
-            return AvSource(f"file:{path}", str(path), audio, threads)
+                return Y4mSource(self._owned, str(path), rgb)
+            return AvSource(f"file:{path}", str(path), audio, threads, rgb)
         if isinstance(source, (str, Path)):
             if sys.stdin.isatty():
                 raise InputError("standard input is a terminal; pipe y4m into it, e.g. ffmpeg ... -f yuv4mpegpipe -")
-            return Y4mSource(sys.stdin.buffer, "standard input")
-        return _from_object(source, audio, threads)
+            return Y4mSource(sys.stdin.buffer, "standard input", rgb)
+        return _from_object(source, audio, threads, rgb)
 
     @property
     def format(self) -> VideoFormat:
@@ -110,16 +112,16 @@ class Reader:
         self.close()
 
 
-def _from_object(file: BinaryIO, audio: bool, threads: int) -> Source:
+def _from_object(file: BinaryIO, audio: bool, threads: int, rgb: bool) -> Source:
     name = str(getattr(file, "name", "stream"))
     if not file.seekable():
-        return Y4mSource(file, name)
+        return Y4mSource(file, name, rgb)
     at = file.tell()
     head = file.read(len(MAGIC))
     file.seek(at)
     if not head:
         raise InputError(f"{name}: empty")
-    return Y4mSource(file, name) if head == MAGIC else AvSource(file, name, audio, threads)
+    return Y4mSource(file, name, rgb) if head == MAGIC else AvSource(file, name, audio, threads, rgb)
 
 
 @dataclass(frozen=True)

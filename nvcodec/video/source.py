@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from nvcodec.errors import InputError
 from nvcodec.format import Colour, Packet, Track, VideoFormat
+from nvcodec.video.convert import source_rgb
 from nvcodec.video.describe import describe
 from nvcodec.video.picture import Picture
 from nvcodec.video.pixels import Conversion, frame_from_planes, plan_conversion, to_picture
@@ -45,7 +46,8 @@ class Y4mSource:
 
     codec = "rawvideo"
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, rgb: bool = False) -> None:
+        self._rgb = rgb
         self._reader = Y4mReader(file, name)
         self._name = name
         header = self._reader.header
@@ -75,7 +77,9 @@ class Y4mSource:
                 yield Picture(planes[0], planes[1], planes[2], count, 1)
             else:
                 frame = frame_from_planes(planes, self.pixel_format)
-                yield to_picture(frame, self._plan, self._full, count, 1)
+                picture = to_picture(frame, self._plan, self._full, count, 1)
+                picture.rgb = source_rgb(frame, self._plan, self.format) if self._rgb else None
+                yield picture
             count += 1
         if self._reader.truncated:
             self.warnings.append(f"the stream ends inside frame {count}: that frame is dropped")
@@ -89,8 +93,9 @@ class Y4mSource:
 class AvSource:
     """A file opened by PyAV. The first frame is decoded at once, because only it tells the whole format."""
 
-    def __init__(self, file: Any, name: str, audio: bool = True, threads: int = 0) -> None:
+    def __init__(self, file: Any, name: str, audio: bool = True, threads: int = 0, rgb: bool = False) -> None:
         self._name = name
+        self._rgb = rgb
         self._container = open_container(file, name)
         self.warnings: list[str] = []
         self.tracks: list[Track] = []
@@ -213,7 +218,9 @@ class AvSource:
             if plan.bit_depth != fmt.bit_depth:
                 raise InputError(f"{self._name}: the bit depth changes from {fmt.bit_depth} to {plan.bit_depth}")
         pts, duration = self._clock.tick(frame)
-        return to_picture(frame, plan, fmt.colour.full_range, pts, duration)
+        picture = to_picture(frame, plan, fmt.colour.full_range, pts, duration)
+        picture.rgb = source_rgb(frame, plan, fmt) if self._rgb else None
+        return picture
 
     def close(self) -> None:
         self._container.close()
