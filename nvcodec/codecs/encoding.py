@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
@@ -21,11 +21,19 @@ from nvcodec.fitting.clip import Clip
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.format import VideoFormat
+from nvcodec.hardware import deterministic
 from nvcodec.metrics.psnr import psnr_yuv
 
 CODING_SECONDS = 0.5  # entropy coding and the rest, under a time budget
 CODING_SHARE = 0.2  # but not more of a short one
 TRIALS_FROM = 2.0  # seconds of a group from which one trial of decoding may be repeated
+
+
+@torch.no_grad()
+def start_at_means(network: nn.Module, clip: Clip) -> None:
+    """Let a network begin with the clip's mean colours: its head ends in (tanh + 1) / 2."""
+    bias = network.get_parameter("head.bias")
+    bias.copy_(torch.atanh(2 * clip.means().clamp(0.01, 0.99) - 1))
 
 
 class GroupEncoder:
@@ -51,7 +59,9 @@ class GroupEncoder:
         count = parameters_for(self.clip, self.spec)
         for attempt in range(self.goal.attempts):
             config = self.codec.plan(count, self.clip.frame_count, *self.clip.phases.shape[-2:])
-            candidate = self.goal.choose(self._fit(config, attempt), partial(self.psnr, config))
+            with deterministic(self.spec.device):
+                parameters = self._fit(config, attempt)
+            candidate = self.goal.choose(parameters, partial(self.psnr, config))
             if best is None or self.goal.better(candidate, best[0]):
                 best = candidate, config
             if self.goal.done(candidate) or self._left(0.0) == 0:
@@ -71,6 +81,7 @@ class GroupEncoder:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(spec.seed)
             network = self.codec.network(config)
+        start_at_means(network, clip)
         network = to_channels_last(network.to(spec.device))
         parameters = CodedParameters(network, self.codec.start_embedding(clip, config)).to(spec.device)
         left = self._left(0.0 if spec.seconds is None else self._finishing_seconds(config, parameters))

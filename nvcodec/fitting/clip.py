@@ -66,6 +66,11 @@ class Clip:
         picked = self.phases[:, :, rows, columns][list(frames)].to(dtype).div_(self.peak)
         return picked.contiguous(memory_format=torch.channels_last)
 
+    def means(self) -> Tensor:
+        """(6,) mean of each plane over all frames, in [0, 1], float32."""
+        sums = torch.stack([frame.sum((-2, -1), dtype=torch.int64) for frame in self.phases]).sum(0)
+        return sums.cpu() / (self.peak * self.phases[:, 0].numel())
+
 
 def weighted_mse(predicted: Tensor, target: Tensor) -> Tensor:
     """The 6:1:1 mean squared error of (N, 6, h, w) phases, in the square of their unit; a scalar, float32."""
