@@ -128,3 +128,29 @@ def exact_fp32(device: str = "cpu") -> Iterator[None]:
             _pin_depth -= 1
             while not _pin_depth and _pinned:
                 setattr(*_pinned.pop())
+
+
+@contextmanager
+def deterministic(device: str) -> Iterator[None]:
+    """On a GPU, the same work gives the same bits inside; on a CPU it does anyway, and nothing is changed.
+
+    An operation that has no deterministic form warns. Products of matrices need a fixed workspace, which CUDA reads
+    from the environment when it starts: ``CUBLAS_WORKSPACE_CONFIG`` is set if it is not.
+    """
+    if not device.startswith("cuda"):
+        yield
+        return
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn: Any = torch.backends.cudnn
+    fill: Any = torch.utils.deterministic
+    before = torch.get_deterministic_debug_mode(), cudnn.deterministic, cudnn.benchmark, fill.fill_uninitialized_memory
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        cudnn.deterministic, cudnn.benchmark = True, False
+        fill.fill_uninitialized_memory = False  # costs time, and nothing here reads what it has not written
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before[0])
+        cudnn.deterministic, cudnn.benchmark, fill.fill_uninitialized_memory = before[1:]

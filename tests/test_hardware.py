@@ -57,3 +57,14 @@ def test_reports_survive_without_proc(monkeypatch):
     monkeypatch.setattr(hardware.Path, "read_text", missing)
     assert hardware.cpu_flags() == frozenset() and hardware.cpu_model() == "unknown CPU"
     hardware.cpu_flags.cache_clear()
+
+
+def test_determinism_is_asked_for_on_gpus_only_and_given_back(monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    with hardware.deterministic("cpu"):
+        assert not torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(ValueError), hardware.deterministic("cuda:0"):
+        assert torch.is_deterministic_algorithms_warn_only_enabled() and torch.backends.cudnn.deterministic
+        raise ValueError
+    assert not torch.are_deterministic_algorithms_enabled() and not torch.backends.cudnn.deterministic
+    assert torch.utils.deterministic.fill_uninitialized_memory
