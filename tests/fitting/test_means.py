@@ -16,9 +16,11 @@ def test_the_first_pictures_have_the_mean_colours(bit_depth: int) -> None:
     peak, dtype = (1 << bit_depth) - 1, np.uint8 if bit_depth == 8 else np.uint16
     random = np.random.default_rng(0)
     wanted = ((0.7, (20, 30)), (0.2, (10, 15)), (0.4, (10, 15)))
-    frames = [
-        tuple(np.rint(random.normal(mean, 0.02, shape) * peak).astype(dtype) for mean, shape in wanted) for _ in range(3)
-    ]
+
+    def frame() -> tuple[np.ndarray, ...]:
+        return tuple(np.rint(random.normal(mean, 0.02, shape) * peak).astype(dtype) for mean, shape in wanted)
+
+    frames = [frame() for _ in range(3)]
     clip = Clip(frames, bit_depth)  # type: ignore[arg-type]
     assert clip.means().numpy() == pytest.approx([0.7] * 4 + [0.2, 0.4], abs=0.005)
     codec = HNeRVCodec()
