@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import av.logging
+from av.container import InputContainer
 from av.filter import Graph
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
@@ -42,6 +43,14 @@ def describe(stream: VideoStream, frame: VideoFrame, plan: Conversion) -> tuple[
         content_light=light,
     )
     return fmt, warnings
+
+
+def lost_facts(container: InputContainer) -> list[str]:
+    """Warnings of what a file says beside its streams and an nvc file has no place for."""
+    chapters = len(container.chapters())
+    lost = [f"{chapters} chapter{'s' * (chapters > 1)}"] if chapters else []
+    lost += ["the title"] if container.metadata.get("title") else []
+    return [f"{' and '.join(lost)} of the file cannot be kept: dropped"] if lost else []
 
 
 def frame_rate(stream: VideoStream) -> Fraction:

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from nvcodec.errors import InputError
 from nvcodec.format import Colour, Packet, Track, VideoFormat
 from nvcodec.video.convert import source_rgb
-from nvcodec.video.describe import describe
+from nvcodec.video.describe import describe, lost_facts
 from nvcodec.video.picture import Picture
 from nvcodec.video.pixels import Conversion, frame_from_planes, plan_conversion, to_picture
 from nvcodec.video.tracks import track_from_stream
@@ -118,7 +118,7 @@ class AvSource:
             raise InputError(f"{self._name}: no frame could be decoded")
         self._plan: Conversion = plan_conversion(self._first.format.name)
         self.format, notes = describe(self._stream, self._first, self._plan)
-        self.warnings += [*self._plan.warnings, *notes]
+        self.warnings += [*self._plan.warnings, *notes, *lost_facts(self._container)]
         self.codec = self._stream.codec_context.name
         self.pixel_format = self._first.format.name
         self._clock = _Clock(self.format)

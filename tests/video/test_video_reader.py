@@ -231,3 +231,26 @@ def test_a_sound_file_with_audio_gives_no_warning(bunny: Path) -> None:
     with Reader(bunny) as reader:
         assert sum(1 for _ in reader) == 132
         assert reader.tracks and not reader.warnings
+
+
+def test_chapters_and_title_are_missed_aloud(bikes: Path, tmp_path: Path) -> None:
+    frames = frames_of(bikes, "yuv420p")
+    for count, title, wanted in (
+        (2, "A film", "2 chapters and the title"),
+        (1, "", "1 chapter"),
+        (0, "B", "the title"),
+    ):
+        path = tmp_path / f"{count}.mkv"
+        with av.open(str(path), "w") as container:
+            every = [(i, {"title": f"Part {i}"}) for i in range(count)]
+            container.set_chapters(
+                [
+                    {"id": i, "start": 40 * i, "end": 40 * i + 40, "time_base": Fraction(1, 1000), "metadata": about}
+                    for i, about in every
+                ]
+            )
+            container.metadata.update({"title": title} if title else {})
+            stream = container.add_stream("ffv1", 25, width=64, height=48, pix_fmt="yuv420p")
+            for frame in [*frames, None]:
+                container.mux(stream.encode(frame))
+        assert probe(path).warnings == [f"{wanted} of the file cannot be kept: dropped"]
