@@ -214,7 +214,8 @@ class _Encode:
     def _open_writer(self, first: GroupPayload, reader: Reader, file: BinaryIO, frames: int) -> Writer:
         """The header waits for the first group, whose cost tells the level."""
         cost = get_codec(self.codec).cost(first.config, self.format, frames)
-        return self._start(file, reader, level_for(cost, first.size, max(frames, self.gof)))
+        alike = self.settings.size is None and self.settings.bpp is None and self.settings.psnr is None
+        return self._start(file, reader, level_for(cost, first.size, max(frames, self.gof), alike=alike))
 
     def _start(self, file: BinaryIO, reader: Reader, level: int) -> Writer:
         writer = Writer(file, SequenceHeader(self.format, CODECS[self.codec][0], level))

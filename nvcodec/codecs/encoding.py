@@ -15,8 +15,10 @@ from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
 from nvcodec.codecs.goals import Candidate, Goal, quantise
 from nvcodec.codecs.pictures import PictureHash
-from nvcodec.codecs.sizing import fit_plan, parameters_for, samples_a_step
+from nvcodec.codecs.sizing import FEWEST_PARAMETERS, fit_plan, parameters_for, samples_a_step
 from nvcodec.codecs.tensors import CodedTensors
+from nvcodec.container import check_cost
+from nvcodec.errors import LimitError
 from nvcodec.fitting.clip import Clip
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
 from nvcodec.fitting.parameters import CodedParameters
@@ -34,6 +36,23 @@ def start_at_means(network: nn.Module, clip: Clip) -> None:
     """Let a network begin with the clip's mean colours: its head ends in (tanh + 1) / 2."""
     bias = network.get_parameter("head.bias")
     bias.copy_(torch.atanh(2 * clip.means().clamp(0.01, 0.99) - 1))
+
+
+def readable_plan(codec: FittedCodec, count: int, frames: int, format: VideoFormat) -> Any:
+    """The network of about ``count`` parameters, or the largest by halving that readers take by default.
+
+    Raises :class:`LimitError` if there is none.
+    """
+    while True:
+        config = codec.plan(count, frames, format.chroma_height, format.chroma_width)
+        try:
+            check_cost(codec.cost(codec.pack(config), format, frames))
+        except LimitError:
+            if count <= FEWEST_PARAMETERS:
+                raise
+            count //= 2
+        else:
+            return config
 
 
 class GroupEncoder:
@@ -58,7 +77,7 @@ class GroupEncoder:
         best: tuple[Candidate, Any] | None = None
         count = parameters_for(self.clip, self.spec)
         for attempt in range(self.goal.attempts):
-            config = self.codec.plan(count, self.clip.frame_count, *self.clip.phases.shape[-2:])
+            config = readable_plan(self.codec, count, len(self.frames), self.format)
             with deterministic(self.spec.device):
                 parameters = self._fit(config, attempt)
             candidate = self.goal.choose(parameters, partial(self.psnr, config))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nvcodec.codecs.base import GroupSpec, quality_lambda
 from nvcodec.codecs.grids import largest
-from nvcodec.codecs.sizing import FEWEST_PARAMETERS, quality_for_psnr
+from nvcodec.codecs.sizing import FEWEST_PARAMETERS, MOST_PARAMETERS, quality_for_psnr
 from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
 from nvcodec.fitting.parameters import CodedParameters
 
@@ -156,7 +156,7 @@ class PsnrGoal(Goal):
         missing = self.floor - candidate.psnr
         if missing < 0:  # even the coarsest steps are too good
             return max(FEWEST_PARAMETERS, count // 3)
-        return int(count * min(3.0, 1.2 * 2 ** (missing / 5)))
+        return min(MOST_PARAMETERS, int(count * min(3.0, 1.2 * 2 ** (missing / 5))))
 
     def raise_lambda(self, lam: float, candidate: Candidate) -> float:
         """A larger network alone does not help: under the same lambda its bits would not pay."""

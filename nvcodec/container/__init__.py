@@ -6,7 +6,16 @@ from nvcodec.container.group import Group, GroupHead, Unit, UnitSpan
 from nvcodec.container.header import SequenceHeader
 from nvcodec.container.join import GroupEntry
 from nvcodec.container.layout import Damage
-from nvcodec.container.limits import DEFAULT, LEVELS, UNLIMITED, Cost, Limits, check_cost, smallest_level
+from nvcodec.container.limits import (
+    DEFAULT,
+    LEVELS,
+    UNLIMITED,
+    Cost,
+    Limits,
+    check_cost,
+    level_limits,
+    smallest_level,
+)
 from nvcodec.container.reader import Reader
 from nvcodec.container.stream import StreamReader
 from nvcodec.container.verify import ChunkResult
@@ -32,5 +41,6 @@ __all__ = [
     "check_cost",
     "crc32c",
     "describe",
+    "level_limits",
     "smallest_level",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from nvcodec.errors import LimitError
+from nvcodec.errors import LimitError, UsageError
 
 UNBOUNDED = 1 << 62
 
@@ -39,7 +39,8 @@ LEVELS: dict[int, Limits] = {
     4: Limits(1 << 23, 2048, 1 << 26, 1 << 20, 1 << 34, 1 << 27),
     5: Limits(1 << 25, 4096, 1 << 28, 1 << 22, 1 << 36, 1 << 28),
 }
-DEFAULT = Limits(1 << 25, 4096, 1 << 28, 1 << 22, 1 << 34, 1 << 28)
+# What a small machine bears: about 17 bytes a parameter at the peak of decoding, and the activations.
+DEFAULT = Limits(1 << 25, 4096, 1 << 26, 1 << 20, 1 << 33, 1 << 28)
 UNLIMITED = Limits()
 
 _WORDS = {
@@ -63,6 +64,13 @@ def check_cost(cost: Cost, limits: Limits = DEFAULT) -> None:
     """Raise :class:`LimitError`, naming the first field of ``cost`` that is over ``limits``."""
     for field in fields(cost):
         check_amount(field.name, getattr(cost, field.name), limits)
+
+
+def level_limits(level: int) -> Limits:
+    """The limits of a reader that takes streams up to ``level`` 1..5, or any for 0. Raises :class:`UsageError`."""
+    if level and level not in LEVELS:
+        raise UsageError(f"no level {level}; there are: 0 (no limits), {', '.join(map(str, LEVELS))}")
+    return LEVELS[level] if level else UNLIMITED
 
 
 def smallest_level(cost: Cost, chunk_bytes: int = 0) -> int:
