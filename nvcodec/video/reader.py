@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import av
 
@@ -189,8 +189,25 @@ def _count_packets(path: Path) -> tuple[int | None, int]:
             for packet in container.demux([s for s in container.streams if s.index in kept or s.index == video.index]):
                 if packet.stream_index != video.index:
                     carried += packet.size
-                elif packet.size and not packet.is_discard:
+                elif packet.size and not packet.is_discard and _is_shown(video.codec_context.name, packet):
                     frames += 1
         except (av.FFmpegError, OSError):
             return None, carried
     return frames, carried
+
+
+def _is_shown(codec: str, packet: av.Packet[Any]) -> bool:
+    """Whether a packet has a frame that is shown: VP8 and VP9 have packets of reference frames that are not.
+
+    RFC 6386, section 9.1 (show_frame of the frame tag); VP9 bitstream specification, 6.2 (uncompressed_header) and
+    annex B (a superframe ends with a frame that is shown).
+    """
+    data = memoryview(packet)
+    first = data[0]
+    if codec == "vp8":
+        return bool(first & 0x10)
+    if codec != "vp9" or first >> 6 != 2 or data[-1] & 0xE0 == 0xC0:
+        return True
+    if first & 0x30 == 0x30:  # profile 3 has one bit more before show_existing_frame, frame_type, show_frame
+        return bool(first & 0x04 or first & 0x01)
+    return bool(first & 0x08 or first & 0x02)

@@ -254,3 +254,29 @@ def test_chapters_and_title_are_missed_aloud(bikes: Path, tmp_path: Path) -> Non
             for frame in [*frames, None]:
                 container.mux(stream.encode(frame))
         assert probe(path).warnings == [f"{wanted} of the file cannot be kept: dropped"]
+
+
+@pytest.mark.parametrize(("codec", "show_frame", "name"), [("libvpx", 0x10, "b.webm"), ("libvpx-vp9", 0x02, "b.nut")])
+def test_frames_that_are_not_shown_are_not_counted(
+    codec: str, show_frame: int, name: str, bikes: Path, tmp_path: Path
+) -> None:
+    """VP8 and VP9 hold alternate references in packets of their own: here, copies of frames marked as not shown."""
+    options = {"cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
+    path = encode(tmp_path / "a.webm", frames_of(bikes, "yuv420p", 9), codec, options=options)
+    with av.open(str(path)) as source, av.open(str(tmp_path / name), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for index, packet in enumerate(source.demux(video=0)):
+            if not packet.size:
+                continue
+            packet.stream = stream
+            hidden = av.Packet(bytes([bytes(packet)[0] & ~show_frame]) + bytes(packet)[1:])
+            hidden.stream, hidden.pts, hidden.dts = stream, packet.pts + 1, packet.dts + 1
+            hidden.time_base = packet.time_base
+            target.mux(packet)
+            if index in (2, 4, 6, 7):
+                target.mux(hidden)
+    for copy, packets in ((path, 9), (tmp_path / name, 13)):
+        with av.open(str(copy)) as container:
+            assert sum(1 for p in container.demux(video=0) if p.size) == packets
+        with Reader(copy) as reader:
+            assert sum(1 for _ in reader) == probe(copy).frame_count == 9
