@@ -20,7 +20,7 @@ from nvcodec.video.muxer import Muxer
 from nvcodec.video.picture import Picture, check_picture
 from nvcodec.video.source import reason
 from nvcodec.video.tracks import track_name
-from nvcodec.video.y4m import Y4mWriter
+from nvcodec.video.y4m import Y4mWriter, lost_facts
 
 
 class PipeClosedError(OutputError):
@@ -62,7 +62,7 @@ class Writer:
             if encoder is None:
                 self._y4m = Y4mWriter(self._file, format)
                 names = [track_name(index, track) for index, track in enumerate(tracks)]
-                self._warnings = [f"{name} is dropped: y4m holds no tracks" for name in names]
+                self._warnings = [f"{name} is dropped: y4m holds no tracks" for name in names] + lost_facts(format)
             else:
                 self._muxer = Muxer(self._file, container, format, encoder, tracks, threads)
                 self._warnings = self._muxer.warnings

@@ -40,6 +40,8 @@ _CHROMA: dict[str, tuple[str, int, int]] = {
     "mono10": ("gray10le", 0, 10),
 }
 _SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "mon": (0, 0)}  # by the tag's first letters
+_HDR_TRANSFER = {16, 18}  # PQ and HLG of H.273 table 3
+_BT2020_PRIMARIES = 9
 _TAG_OF_SITING = {2: "420jpeg", 3: "420paldv"}
 
 
@@ -131,6 +133,17 @@ def format_header(fmt: VideoFormat) -> bytes:
         f"XCOLORRANGE={'FULL' if fmt.colour.full_range else 'LIMITED'}",
     ]
     return " ".join(parts).encode("ascii") + b"\n"
+
+
+def lost_facts(fmt: VideoFormat) -> list[str]:
+    """Warnings of what changes how pictures of ``fmt`` look and has no place in a y4m stream."""
+    warnings = []
+    if fmt.rotation:
+        warnings.append(f"y4m cannot say that pictures are turned by {fmt.rotation} degrees: they are shown unturned")
+    hdr = fmt.mastering or fmt.content_light or fmt.colour.transfer in _HDR_TRANSFER
+    if hdr or fmt.colour.primaries == _BT2020_PRIMARIES:
+        warnings.append("y4m cannot hold HDR or wide-gamut colour facts: dropped")
+    return warnings
 
 
 class Y4mReader:

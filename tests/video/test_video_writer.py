@@ -150,6 +150,21 @@ def test_what_a_codec_cannot_hold_is_said(carphone: Path, tmp_path: Path) -> Non
     assert warnings == ["ffv1 cannot hold mastering display and light level: dropped"]
 
 
+def test_what_y4m_cannot_hold_is_said(carphone: Path, tmp_path: Path) -> None:
+    fmt, pictures = read(carphone, limit=1)
+    turned = ["y4m cannot say that pictures are turned by 90 degrees: they are shown unturned"]
+    hdr = ["y4m cannot hold HDR or wide-gamut colour facts: dropped"]
+    for changes, wanted in (
+        ({}, []),
+        ({"colour": Colour(1, 1, 1, False)}, []),
+        ({"rotation": 90}, turned),
+        ({"colour": Colour(9, 18, 9, False)}, hdr),
+        ({"content_light": ContentLight(1000, 400)}, hdr),
+        ({"rotation": 90, **HDR}, turned + hdr),
+    ):
+        assert write(tmp_path / "a.y4m", replace(fmt, **changes), pictures) == wanted
+
+
 @pytest.mark.parametrize("timebase", [Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 1000)])
 def test_variable_timestamps_are_exact_in_mp4(timebase: Fraction, carphone: Path, tmp_path: Path) -> None:
     fmt, pictures = read(carphone, limit=5)
