@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nvcodec.api.opened import open_video as open
     from nvcodec.api.settings import DecodeSettings, EncodeSettings, Progress
     from nvcodec.codecs.registry import register
+    from nvcodec.video import probe
 
 _HOMES = {
     "nvcodec.api.decoding": ("DecodeResult", "decode"),
@@ -34,12 +35,13 @@ _HOMES = {
     "nvcodec.api.opened": ("Video", "open_video"),
     "nvcodec.api.settings": ("DecodeSettings", "EncodeSettings", "Progress"),
     "nvcodec.codecs.registry": ("register",),
+    "nvcodec.video": ("probe",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DecodeResult", "DecodeSettings", "EncodeResult", "EncodeSettings", "Progress", "VerifyReport", "Video",
-    "__version__", "decode", "encode", "evaluate", "info", "open", "register", "verify",
+    "__version__", "decode", "encode", "evaluate", "info", "open", "probe", "register", "verify",
 ]  # fmt: skip
 
 
