@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.errors import FormatError
@@ -41,6 +42,22 @@ def largest(low: int, high: int, holds: Callable[[int], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
     return low
+
+
+def _flipped(fits: Callable[[int, int], bool], least: int, width: int) -> bool:
+    return fits(width, least)
+
+
+def widest(fits: Callable[[int, int], bool], narrowest: int | None = None) -> tuple[int, int]:
+    """(width, least width): the widest network with ``fits(width, least width)`` at the highest least width possible.
+
+    ``narrowest`` is the smallest width to think of, the least width itself if None. The smallest pair if none fits.
+    """
+    for least in LEAST_WIDTHS:
+        low = narrowest or least
+        if fits(low, least):
+            return largest(low, MOST_WIDTH, partial(_flipped, fits, least)), least
+    return narrowest or LEAST_WIDTHS[-1], LEAST_WIDTHS[-1]
 
 
 def grid_of(rows: int, columns: int, strides: Strides) -> tuple[int, int]:

@@ -6,7 +6,6 @@ components of the frames: a linear encoder in closed form, worth several dB over
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 
 import torch
@@ -15,14 +14,13 @@ from torch import Tensor, nn
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec
 from nvcodec.codecs.grids import (
-    LEAST_WIDTHS,
     MOST_WIDTH,
     choose_strides,
     get_grid,
     get_strides,
     grid_of,
-    largest,
     put_strides,
+    widest,
 )
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.errors import FormatError
@@ -75,13 +73,7 @@ class HNeRVCodec(FittedCodec):
         def config(width: int, least: int) -> HNeRVConfig:
             return HNeRVConfig(grid, channels, width, strides, REDUCTION, least, KERNEL, KERNEL, CHANNELS)
 
-        def fits(least: int, width: int) -> bool:
-            return self.shapes(config(width, least), frames).count <= count
-
-        for least in LEAST_WIDTHS:
-            if fits(least, least):
-                return config(largest(least, MOST_WIDTH, partial(fits, least)), least)
-        return config(LEAST_WIDTHS[-1], LEAST_WIDTHS[-1])
+        return config(*widest(lambda *widths: self.shapes(config(*widths), frames).count <= count))
 
     def pack(self, config: HNeRVConfig) -> bytes:
         fields = FieldWriter()
@@ -106,26 +98,16 @@ class HNeRVCodec(FittedCodec):
         return HNeRVDecoder(config)
 
     def shapes(self, config: HNeRVConfig, frames: int) -> Shapes:
-        widths = [config.width, *config.widths()]
-        out: list[tuple[int, ...]] = [(config.width, config.embedding_channels, 1, 1), (config.width,)]
-        for c_in, c_out, s, k in zip(widths[:-1], widths[1:], config.strides, config.kernels(), strict=True):
-            out += [(c_out * s * s, c_in, k, k), (c_out * s * s,)]
-        out += [(config.out_channels, widths[-1], 3, 3), (config.out_channels,)]
-        return Shapes(tuple(out), (config.embedding_channels, frames, *config.grid))
+        stem = (config.width, config.embedding_channels, 1, 1), (config.width,)
+        return Shapes((*stem, *config.growth().shapes()), (config.embedding_channels, frames, *config.grid))
 
     def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
         assert embedding is not None
         return embedding
 
     def network_cost(self, config: HNeRVConfig) -> tuple[int, int]:
-        cells = prod(config.grid)
-        macs, most = cells * config.embedding_channels * config.width, 0
-        widths = [config.width, *config.widths()]
-        for c_in, c_out, s, k in zip(widths[:-1], widths[1:], config.strides, config.kernels(), strict=True):
-            macs += cells * c_in * c_out * s * s * k * k
-            most = max(most, cells * (c_in + 2 * c_out * s * s))
-            cells *= s * s
-        return macs + cells * widths[-1] * config.out_channels * 9, max(most, cells * (widths[-1] + 2 * CHANNELS))
+        macs, values = config.growth().cost()
+        return prod(config.grid) * config.embedding_channels * config.width + macs, values
 
     def start_embedding(self, clip: Clip, config: HNeRVConfig) -> Tensor:
         found = principal_components(clip, config.grid, min(config.embedding_channels, CHANNELS * _CELL * _CELL))

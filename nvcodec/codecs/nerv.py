@@ -5,7 +5,6 @@ The network shows the six half-size planes of 4:2:0. There is no embedding: all 
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 
 import torch
@@ -14,14 +13,13 @@ from torch import Tensor, nn
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec
 from nvcodec.codecs.grids import (
-    LEAST_WIDTHS,
     MOST_WIDTH,
     choose_strides,
     get_grid,
     get_strides,
     grid_of,
-    largest,
     put_strides,
+    widest,
 )
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS
@@ -47,13 +45,7 @@ class NeRVCodec(FittedCodec):
         def config(width: int, least: int) -> NeRVConfig:
             return NeRVConfig(grid, width, strides, least, 1, hidden, 1.25, LEVELS, CHANNELS)
 
-        def fits(least: int, width: int) -> bool:
-            return self.shapes(config(width, least), frames).count <= count
-
-        for least in LEAST_WIDTHS:
-            if fits(least, 1):
-                return config(largest(1, MOST_WIDTH, partial(fits, least)), least)
-        return config(1, LEAST_WIDTHS[-1])
+        return config(*widest(lambda *widths: self.shapes(config(*widths), frames).count <= count, 1))
 
     def pack(self, config: NeRVConfig) -> bytes:
         fields = FieldWriter()
@@ -79,30 +71,14 @@ class NeRVCodec(FittedCodec):
         return NeRV(config)
 
     def shapes(self, config: NeRVConfig, frames: int) -> Shapes:
-        out: list[tuple[int, ...]] = []
-
-        def layer(c_out: int, *rest: int) -> None:
-            out.extend([(c_out, *rest), (c_out,)])
-
-        layer(config.hidden, 2 * config.pe_levels)
-        layer(prod(config.grid) * config.width, config.hidden)
-        widths = [config.width, *config.widths()]
-        for c_in, c_out, stride in zip(widths[:-1], widths[1:], config.strides, strict=True):
-            layer(c_out * stride * stride, c_in, 3, 3)
-        layer(config.out_channels, widths[-1], 1, 1)
-        return Shapes(tuple(out))
+        features = prod(config.grid) * config.width
+        stem = (config.hidden, 2 * config.pe_levels), (config.hidden,), (features, config.hidden), (features,)
+        return Shapes((*stem, *config.growth().shapes()))
 
     def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
         # not divided on the device: GPUs multiply by a reciprocal there, which the highest frequencies would show
         return torch.tensor([frame / count for frame in frames], dtype=torch.float32, device=device)
 
     def network_cost(self, config: NeRVConfig) -> tuple[int, int]:
-        cells = prod(config.grid)
-        macs = config.hidden * (2 * config.pe_levels + cells * config.width)
-        most = 0
-        widths = [config.width, *config.widths()]
-        for c_in, c_out, s in zip(widths[:-1], widths[1:], config.strides, strict=True):
-            macs += cells * c_in * c_out * s * s * 9
-            most = max(most, cells * (c_in + 2 * c_out * s * s))
-            cells *= s * s
-        return macs + cells * widths[-1] * config.out_channels, max(most, cells * (widths[-1] + 2 * CHANNELS))
+        macs, values = config.growth().cost()
+        return config.hidden * (2 * config.pe_levels + prod(config.grid) * config.width) + macs, values

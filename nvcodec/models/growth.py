@@ -27,6 +27,24 @@ class Growth:
     stages: tuple[Stage, ...]
     head: Stage
 
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Weight and bias of each stage and of the head, as their modules have them."""
+        out: list[tuple[int, ...]] = []
+        for s in (*self.stages, self.head):
+            channels = s.c_out * s.stride * s.stride
+            out += [(channels, s.c_in, s.kernel, s.kernel), (channels,)]
+        return out
+
+    def cost(self) -> tuple[int, int]:
+        """(multiply-adds, most values alive at once) of one picture; exact however large."""
+        cells, macs, most = prod(self.grid), 0, 0
+        for s in (*self.stages, self.head):
+            area = s.stride * s.stride
+            macs += cells * s.c_in * s.c_out * area * s.kernel * s.kernel
+            most = max(most, cells * (s.c_in + 2 * s.c_out * area))
+            cells *= area
+        return macs, most
+
     def cells(self, stage: int) -> tuple[int, int]:
         """Rows and columns after ``stage`` stages."""
         scale = prod(s.stride for s in self.stages[:stage])
