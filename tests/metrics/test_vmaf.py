@@ -1,0 +1,60 @@
+"""VMAF through an FFmpeg program: the scale, the order of arguments, what is missing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nvcodec.errors import InputError
+from nvcodec.metrics.vmaf import vmaf
+from nvcodec.video import Reader, Writer
+
+
+@pytest.fixture(scope="module")
+def ffmpeg() -> str:
+    program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    filters = subprocess.run([program, "-hide_banner", "-filters"], capture_output=True, text=True, check=False).stdout
+    if " libvmaf " not in filters:
+        pytest.skip("this ffmpeg has no libvmaf")
+    return program
+
+
+@pytest.fixture(scope="module")
+def clip(make_clip: Callable[..., Path], bikes: Path) -> Path:
+    return make_clip(bikes, 256, 192, 4)
+
+
+def coarser(source: Path, target: Path, step: int) -> Path:
+    """Luma in steps, at another frame rate: frames are compared by index."""
+    with Reader(source) as reader, Writer(target, replace(reader.format, frame_rate=reader.format.frame_rate * 2)) as w:
+        for picture in reader:
+            w.write(replace(picture, y=(picture.y // step * step).astype(np.uint8)))
+    return target
+
+
+def test_worse_pictures_score_lower(ffmpeg: str, clip: Path, tmp_path: Path) -> None:
+    same = vmaf(clip, clip, ffmpeg=ffmpeg)
+    fine, coarse = (vmaf(clip, coarser(clip, tmp_path / f"{n}.y4m", n), ffmpeg=ffmpeg) for n in (8, 48))
+    assert same is not None and fine is not None and coarse is not None
+    assert same > 95 and same > fine > coarse >= 0
+
+
+def test_what_cannot_be_compared_is_one_line(ffmpeg: str, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.y4m").write_bytes(b"nothing\n")
+    for path, words in ((tmp_path / "none.y4m", "no such file"), (tmp_path / "a.y4m", "VMAF of")):
+        with pytest.raises(InputError, match=words) as caught:
+            vmaf(clip, path, ffmpeg=ffmpeg)
+        assert "\n" not in str(caught.value)
+
+
+def test_without_a_program_there_is_none(clip: Path, tmp_path: Path) -> None:
+    assert vmaf(clip, clip, ffmpeg=tmp_path / "ffmpeg") is None
+    fake = tmp_path / "fake"
+    fake.write_text("#!/bin/sh\necho \"No such filter: 'libvmaf'\" >&2\nexit 1\n")
+    fake.chmod(0o755)
+    assert vmaf(clip, clip, ffmpeg=fake) is None
