@@ -104,6 +104,10 @@ class Codec(Protocol):
         """What decoding takes, from headers alone. Raises :class:`nvcodec.errors.FormatError` for a bad config."""
         ...
 
+    def describe(self, config: bytes, format: VideoFormat, frame_count: int) -> dict[str, int | str]:
+        """Facts of a group for people, from headers alone: name -> value. Raises FormatError for a bad config."""
+        ...
+
     def open_group(
         self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
     ) -> GroupDecoder:

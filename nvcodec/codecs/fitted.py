@@ -110,6 +110,18 @@ class FittedCodec(ABC):
         pixels = format.width * format.height
         return Cost(self.shapes(parsed, frame_count).count, -(-macs // pixels), 4 * values, pixels, frame_count)
 
+    def describe(self, config: bytes, format: VideoFormat, frame_count: int) -> dict[str, int | str]:
+        """Grid, strides, widths (the stem's first), embedding channels (0: no embedding) and parameters."""
+        parsed = self.unpack(config, format.chroma_height, format.chroma_width)
+        shapes, growth = self.shapes(parsed, frame_count), parsed.growth()
+        return {
+            "grid": "{}x{}".format(*growth.grid),
+            "strides": " ".join(str(stage.stride) for stage in growth.stages),
+            "widths": " ".join(str(stage.c_in) for stage in (*growth.stages, growth.head)),
+            "embedding_channels": shapes.embedding[0] if shapes.embedding else 0,
+            "parameters": shapes.count,
+        }
+
     def open_group(
         self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
     ) -> FittedDecoder:

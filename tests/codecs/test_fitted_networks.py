@@ -161,3 +161,20 @@ def test_configs_out_of_bounds(name, change, word):
     config = codec.plan(5000, 4, 24, 32)
     with pytest.raises(FormatError, match=word):
         codec.unpack(codec.pack(replace(config, **change)), 24, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "said"),
+    [
+        ("hnerv", ODD_CONFIGS[1], {"widths": "9 4 3 3", "embedding_channels": 5}),
+        ("nerv", ODD_CONFIGS[0], {"widths": "5 15 15 7", "embedding_channels": 0}),
+    ],
+)
+def test_a_network_is_described_from_its_config(name, config, said):
+    codec = get_codec(name)
+    rows, columns = config.output_size
+    found = codec.describe(codec.pack(config), VideoFormat(2 * columns, 2 * rows), 2)
+    said["parameters"] = codec.shapes(config, 2).count
+    assert found == {"grid": "2x3", "strides": "3 1 2", **said}
+    with pytest.raises(FormatError):
+        codec.describe(codec.pack(config), VideoFormat(16, 16), 2)

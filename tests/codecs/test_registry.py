@@ -81,6 +81,7 @@ def test_the_toy_codec_codes_groups(flat, crop, bit_depth):
     frames, fmt = crop(33, 27, 3, bit_depth), VideoFormat(33, 27, bit_depth)
     payload = flat.encode_group(frames, fmt, GroupSpec())
     assert payload.size == 9
+    assert flat.describe(payload.config, fmt, 3) == {"means": 9}
     decoder = flat.open_group(payload.config, [payload.units[0].payload], fmt, 3)
     assert decoder.symbol_hash == payload.symbol_hash
     for ours, theirs in zip(decoder.planes(2), frames[2], strict=True):
