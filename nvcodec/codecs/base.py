@@ -66,6 +66,7 @@ class GroupPayload:
     goal_met: bool = True
     steps: int = 0
     seconds: float = 0.0
+    modelled_bytes: float = 0.0  # what fitting saw at its end; apart where a goal changed the steps afterwards
     notes: dict[str, float] = field(default_factory=dict)
 
     @property

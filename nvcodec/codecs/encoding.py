@@ -72,6 +72,7 @@ class GroupEncoder:
         self.goal = Goal.of(spec)
         self.lam = self.goal.lam
         self.steps = 0
+        self.modelled_bits = 0.0
 
     def run(self) -> GroupPayload:
         best: tuple[Candidate, Any] | None = None
@@ -110,6 +111,7 @@ class GroupEncoder:
         settings = FitSettings(plan, self.lam, bits, spec.seed, spec.precision, batch_samples=samples)
         status = fit(network, parameters, clip, self._input, settings, self.on_status, config.growth())
         self.steps += status.step
+        self.modelled_bits = status.bits
         return parameters
 
     def _input(self, chosen: list[int], embedding: Tensor | None) -> Tensor:
@@ -154,6 +156,7 @@ class GroupEncoder:
             goal_met=self.goal.met(candidate),
             steps=self.steps,
             seconds=time.monotonic() - self.started,
+            modelled_bytes=len(packed) + self.modelled_bits / 8,
             notes={
                 "parameters": float(self.codec.shapes(config, count).count),
                 "lambda": self.lam,
