@@ -10,7 +10,7 @@ from nvcodec.api.settings import EncodeSettings
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
 
-GROUP_OVERHEAD = 72  # bytes of a group's chunk beside config and units: framing, hashes, constant-rate timestamps
+GROUP_OVERHEAD = 61  # bytes of a group's chunk beside config, units and timestamps: framing, hashes, tables
 FEWEST_BYTES = 120  # a group's payload is not asked to be smaller
 END_OVERHEAD = 56  # index and tail of a file, its rows apart
 INDEX_ROW = 12  # bytes of the index for one group
@@ -21,13 +21,16 @@ PACKET_ROW = 5  # and for one chunk of packets
 class Budget:
     """Shares of a size or time goal."""
 
-    goal: int | None  # bytes of the file, or None
+    goal: int | None  # bytes of the file, or None; while a pipe with a rate goes on, of what was read
     whole: bool  # the goal counts passed-through tracks too
     deadline: float | None  # of time.monotonic(), or None
     frames_total: int | None
     fixed: int  # bytes of everything that is neither a group nor a packet
+    frame_bytes: float | None = None  # a rate goal, of which the goal is a multiple
+    groups: int = 1  # planned
     spent_bytes: int = 0  # of groups' chunks
     spent_frames: int = 0
+    spent_groups: int = 0
 
     @classmethod
     def of(
@@ -44,19 +47,18 @@ class Budget:
 
         Raises :class:`UsageError` if a goal needs a frame count that a pipe does not tell, or is too small.
         """
-        for name in ("size", "bpp", "time_budget"):
+        for name in ("size", "time_budget"):
             if getattr(settings, name) is not None and frames is None:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} needs to know how many frames there are, which this source does not tell")
-        goal = settings.size
-        if settings.bpp is not None and frames:
-            goal = int(settings.bpp * fmt.width * fmt.height * frames / 8)
+        rate = None if settings.bpp is None else settings.bpp * fmt.width * fmt.height / 8
+        goal = int(rate * frames) if rate is not None and frames else settings.size
         deadline = None if settings.time_budget is None else started + settings.time_budget
         whole = settings.size is not None
         fixed = start[0] + (start[1] if whole else 0) + END_OVERHEAD + groups * INDEX_ROW
         if feed.file_bytes:
             fixed += PACKET_ROW * (groups + 1 + (feed.file_bytes >> 20))
-        budget = cls(goal, whole, deadline, frames, fixed)
+        budget = cls(goal, whole, deadline, frames, fixed, rate, groups)
         budget._check(groups, feed)
         return budget
 
@@ -78,17 +80,31 @@ class Budget:
             return None
         return self.goal - self.fixed - self.spent_bytes - (feed.file_bytes if self.whole else 0)
 
-    def bytes_for(self, frames: int, steady: bool, feed: PacketFeed) -> int | None:
+    def bytes_for(self, frames: int, timing_bytes: int, feed: PacketFeed) -> int | None:
         """Payload bytes of the next group: its share by frames of what is left, less its chunk's overhead.
 
-        ``steady`` says that its frames follow each other at one distance, so that timestamps cost next to nothing.
+        ``timing_bytes``: of its timestamps, which may be long at a variable frame rate.
         """
+        if self.frame_bytes is not None and self.frames_total is None:  # a pipe: all that was read counts
+            self.goal = int(self.frame_bytes * (self.spent_frames + frames))
         left_bytes = self._left(feed)
-        if left_bytes is None or self.frames_total is None:
+        if left_bytes is None:
             return None
-        left = max(frames, self.frames_total - self.spent_frames)
-        share = left_bytes * frames // left
-        return max(FEWEST_BYTES, share - GROUP_OVERHEAD - (0 if steady else 3 * frames))
+        left = max(frames, (self.frames_total or 0) - self.spent_frames)
+        return max(FEWEST_BYTES, left_bytes * frames // left - GROUP_OVERHEAD - timing_bytes)
+
+    def most_for(self, feed: PacketFeed) -> int | None:
+        """Bytes that the next group's chunk may take so that the others still fit in; None without a goal."""
+        left = self._left(feed)
+        others = max(0, self.groups - self.spent_groups - 1)
+        return None if left is None else left - others * (FEWEST_BYTES + GROUP_OVERHEAD)
+
+    def end_at(self, frames: int) -> None:
+        """The next group is the last: the source has ``frames`` frames, whatever it had said."""
+        self.frames_total = frames
+        self.groups = self.spent_groups + 1
+        if self.frame_bytes is not None:
+            self.goal = int(self.frame_bytes * frames)
 
     def seconds_for(self, frames: int) -> float | None:
         """Its share of the time that is left; 0 behind the deadline, where a fit takes one step."""
@@ -98,5 +114,6 @@ class Budget:
         return max(0.0, self.deadline - time.monotonic()) * frames / left
 
     def spend(self, chunk_bytes: int, frames: int) -> None:
-        self.spent_bytes += chunk_bytes
+        self.spent_bytes += chunk_bytes + (INDEX_ROW if self.frames_total is None and self.spent_groups else 0)
         self.spent_frames += frames
+        self.spent_groups += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import torch
 
 from nvcodec._version import __version__
 from nvcodec.api import files
@@ -16,40 +17,25 @@ from nvcodec.api.budget import Budget
 from nvcodec.api.costs import check_size, level_for
 from nvcodec.api.grouping import cut, default_gof, group_lengths
 from nvcodec.api.passthrough import PacketFeed
+from nvcodec.api.reporting import Reporter
+from nvcodec.api.results import EncodeResult, make_result
 from nvcodec.api.resume import check_same, cut_to_groups, find_part, skip_written
-from nvcodec.api.settings import DEFAULT_PRESET, EncodeSettings, OnProgress, Progress
+from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings, OnProgress
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec
 from nvcodec.codecs.registry import AUTO, CODECS, get_codec
 from nvcodec.container import Group, SequenceHeader, Unit, Writer
 from nvcodec.container import Reader as NvcReader
+from nvcodec.container.timing import timing_size
+from nvcodec.container.writer import group_size
 from nvcodec.engines.job import GroupJob, run_in_process
 from nvcodec.errors import InputError, ResumeError
-from nvcodec.fitting.fit import FitStatus
 from nvcodec.hardware import fast_precision, pick_device, tune_allocator
 from nvcodec.video import Picture, Reader, SourceInfo, probe
 
-SIZE_FLOOR = 0.93  # of a size goal: less is too little
-REPORT_EVERY = 0.2  # seconds between progress reports
-
-
-@dataclass(frozen=True)
-class EncodeResult:
-    """What was made. ``psnr_yuv`` is the encoder's own measurement; None where a resumed part was not measured."""
-
-    path: str
-    bytes: int
-    video_bytes: int  # without passed-through tracks
-    frames: int
-    groups: int
-    bpp: float
-    psnr_yuv: float | None
-    seconds: float
-    goal_met: bool
-    estimated_bytes: float  # payloads by the rate model, for comparison with ``payload_bytes``
-    payload_bytes: int
-    warnings: list[str] = field(default_factory=list)
+RETRIES = 3  # of a group that came out too large
+RETRY_MARGIN = 8  # bytes below what would just fit
 
 
 def encode(
@@ -91,12 +77,11 @@ class _Encode:
         self.source, self.target, self.settings, self.threads = source, target, settings, threads
         self.on_progress = on_progress
         self.device = pick_device(settings.device)
+        self.precision = fast_precision(self.device)
         self.codec = AUTO if settings.codec == "auto" else settings.codec
         self.info: SourceInfo | None = None if files.is_stream(source) else probe(source)
         self.writer: Writer | None = None
         self.tally = Tally()
-        self.frames_done = 0
-        self.last_report = 0.0
 
     def run(self, resume: bool, overwrite: bool) -> EncodeResult:
         if resume and (files.is_stream(self.source) or files.is_stream(self.target)):
@@ -129,85 +114,95 @@ class _Encode:
     def _plan(self, reader: Reader) -> None:
         fmt = self.format = reader.format
         check_size(fmt)
-        total = self.frames_total = self.info.frame_count if self.info else None
+        total = self.info.frame_count if self.info else None
         self.gof = self.settings.gof or default_gof(fmt)
         self.lengths = group_lengths(total, self.gof, even=self.settings.gof is None) if total else []
         self.metadata = {
             "encoder": f"nvcodec {__version__}",
-            "settings": json.dumps({**self.settings.described(), "codec": self.codec, "threads": str(self.threads)}),
+            "settings": json.dumps(self._resolved()),
             **files.source_fingerprint(self.source),
         }
         passthrough = self.info.passthrough_bytes if self.info and self.settings.audio else 0
         self.feed = PacketFeed(reader, passthrough)
+        self.reporter = Reporter(self.on_progress, self.started, total, self.feed)
         start = self._start(io.BytesIO(), reader, level=0)
         sizes = start.bytes_written - start.passthrough_bytes, start.passthrough_bytes
         groups = max(1, len(self.lengths))
         self.budget = Budget.of(self.settings, fmt, total, groups, sizes, self.feed, self.started)
+
+    def _resolved(self) -> dict[str, str]:
+        """All that decides the bytes beside the source: what was chosen, and what this machine makes of it."""
+        return {
+            **self.settings.described(),
+            "codec": self.codec,
+            "gof": str(self.gof),
+            "threads": str(self.threads),
+            "device": self.device.partition(":")[0],
+            "precision": self.precision,
+            "torch": ".".join(torch.__version__.split(".")[:2]),
+        }
 
     def _groups(self, reader: Reader, file: BinaryIO, old: NvcReader | None) -> None:
         pictures = iter(reader)
         if old is not None:
             skip_written(pictures, self.feed, old)
             self.writer = Writer.resume(file, old)  # last, because ``old`` reads by moving the file's position
-            self.frames_done = self.writer.frame_count
+            self.reporter.frames_done = self.writer.frame_count
             for entry in old.groups:
                 self.budget.spend(entry.length, entry.frame_count)
-        groups = cut(pictures, self.lengths[len(old.groups) if old else 0 :], self.gof)
-        group = next(groups, None)
-        if group is None and self.writer is None:
-            raise InputError(f"{self.source} holds no frames")
-        while group is not None:
-            # reading on behind the last group gives the packets at the end before it is fitted, and so its share
-            following = next(groups, None) if self._is_last(group) else None
+        for group, last in cut(pictures, self.lengths[len(old.groups) if old else 0 :], self.gof):
+            if last:  # the packets at the end were read with it, too
+                total = self.reporter.frames_total = self.reporter.frames_done + len(group)
+                self.budget.end_at(total)
             self._code(group, reader, file)
-            group = following if following is not None else next(groups, None)
-        assert self.writer is not None
+        if self.writer is None:
+            raise InputError(f"{self.source} holds no frames")
         self.writer.write_packets(self.feed.take())
         self.writer.close()
         files.sync(file)
 
-    def _is_last(self, group: list[Picture]) -> bool:
-        return self.frames_total is not None and self.frames_done + len(group) >= self.frames_total
-
     def _code(self, pictures: list[Picture], reader: Reader, file: BinaryIO) -> None:
         packets = self.feed.take()
-        steady = len({p.duration for p in pictures}) == 1
-        spec = self._spec(len(pictures), steady)
-        job = GroupJob(self.codec, [p.planes for p in pictures], self.format, spec, self.threads)
-        payload = run_in_process(job, self._on_status(len(pictures)))
+        payload = self._fitted(pictures)
         writer = self.writer = self.writer or self._open_writer(payload, reader, file, len(pictures))
         writer.write_packets(packets)
         before = writer.bytes_written
         writer.write_group(_group(payload, pictures, writer))
         files.sync(file)
         self.budget.spend(writer.bytes_written - before, len(pictures))
-        self.tally.add(payload, len(pictures))
-        self.frames_done += len(pictures)
-        self._report(
-            Progress(
-                self.frames_done,
-                self.frames_total,
-                writer.group_count,
-                0.0,
-                payload.steps,
-                payload.psnr,
-                writer.bytes_written,
-                self._predict(0, 0),
-                time.monotonic() - self.started,
-            )
-        )
+        self.tally.add(payload, len(pictures), writer.group_count - 1)
+        self.reporter.group_done(payload, len(pictures), writer)
 
-    def _spec(self, frames: int, steady: bool) -> GroupSpec:
-        chosen = self.settings
+    def _fitted(self, pictures: list[Picture]) -> GroupPayload:
+        """The group coded, again where it came out larger than the rest of the goal allows."""
+        spec = self._spec(pictures)
+        payload = self._run(pictures, spec)
+        most = self.budget.most_for(self.feed)
+        for _ in range(RETRIES):
+            over = 0 if most is None else group_size(_group(payload, pictures, self.writer)) - most
+            if over <= 0 or spec.target_bytes is None or spec.target_bytes == 1:
+                break
+            spec = replace(spec, target_bytes=max(1, min(spec.target_bytes, payload.size) - over - RETRY_MARGIN))
+            again = self._run(pictures, spec)
+            payload = again if again.size < payload.size else payload
+        return payload
+
+    def _run(self, pictures: list[Picture], spec: GroupSpec) -> GroupPayload:
+        job = GroupJob(self.codec, [p.planes for p in pictures], self.format, spec, self.threads)
+        return run_in_process(job, self.reporter.fitting(len(pictures), self.writer))
+
+    def _spec(self, pictures: list[Picture]) -> GroupSpec:
+        chosen, frames = self.settings, len(pictures)
+        timing = timing_size([p.pts for p in pictures], [p.duration for p in pictures])
         return GroupSpec(
-            quality=32.0 if chosen.quality is None else chosen.quality,
-            target_bytes=self.budget.bytes_for(frames, steady, self.feed),
+            quality=DEFAULT_QUALITY if chosen.quality is None else chosen.quality,
+            target_bytes=self.budget.bytes_for(frames, timing, self.feed),
             psnr_floor=chosen.psnr,
             preset=chosen.preset or DEFAULT_PRESET,
             seconds=self.budget.seconds_for(frames),
             seed=chosen.seed,
             device=self.device,
-            precision=fast_precision(self.device),
+            precision=self.precision,
             model=chosen.model,
         )
 
@@ -224,66 +219,19 @@ class _Encode:
             writer.write_track(track)
         return writer
 
-    def _on_status(self, frames: int) -> Callable[[FitStatus], None] | None:
-        if self.on_progress is None:
-            return None
-
-        def report(status: FitStatus) -> None:
-            now = time.monotonic()
-            if now - self.last_report < REPORT_EVERY:
-                return
-            done = self.frames_done + int(frames * status.progress)
-            written = self.writer.bytes_written if self.writer else 0
-            groups = self.writer.group_count if self.writer else 0
-            self._report(
-                Progress(
-                    done,
-                    self.frames_total,
-                    groups,
-                    status.progress,
-                    status.step,
-                    status.psnr,
-                    written,
-                    self._predict(status.bits / 8, frames),
-                    now - self.started,
-                )
-            )
-
-        return report
-
-    def _predict(self, group_bytes: float, frames: int) -> int | None:
-        """The whole file's size if what comes costs like what was."""
-        total, known = self.frames_total, self.frames_done + frames
-        if total is None or not known:
-            return None
-        coded = (self.writer.bytes_written - self.writer.passthrough_bytes if self.writer else 0) + group_bytes
-        return int(coded * total / known + self.feed.file_bytes)
-
-    def _report(self, progress: Progress) -> None:
-        self.last_report = time.monotonic()
-        if self.on_progress is not None:
-            self.on_progress(progress)
-
     def _result(self, reader: Reader) -> EncodeResult:
-        writer, tally = self.writer, self.tally
-        assert writer is not None
-        video_bytes = writer.bytes_written - writer.passthrough_bytes
-        samples = self.format.width * self.format.height * writer.frame_count
-        psnr = tally.psnr if tally.frames == writer.frame_count else None
-        met = tally.goals_met
-        if self.budget.goal is not None:
-            size = writer.bytes_written if self.budget.whole else video_bytes
-            met = SIZE_FLOOR * self.budget.goal <= size <= self.budget.goal
-        return EncodeResult(
-            str(self.target), writer.bytes_written, video_bytes, writer.frame_count, writer.group_count,
-            8 * video_bytes / samples, psnr, time.monotonic() - self.started, met,
-            tally.estimated_bytes, tally.payload_bytes, list(reader.warnings),
-        )  # fmt: skip
+        assert self.writer is not None
+        seconds = time.monotonic() - self.started
+        return make_result(
+            self.target, self.settings, self.writer, self.tally, self.budget, list(reader.warnings), seconds
+        )
 
 
-def _group(payload: GroupPayload, pictures: list[Picture], writer: Writer) -> Group:
+def _group(payload: GroupPayload, pictures: list[Picture], writer: Writer | None) -> Group:
+    """The payload as the group that follows on ``writer``'s."""
     units = [Unit(unit.first, unit.count, unit.references, unit.payload) for unit in payload.units]
+    number, first = (writer.group_count, writer.frame_count) if writer else (0, 0)
     return Group(
-        writer.group_count, writer.frame_count, len(pictures), None, payload.config, units, payload.symbol_hash,
+        number, first, len(pictures), None, payload.config, units, payload.symbol_hash,
         payload.picture_hash, [p.pts for p in pictures], [p.duration for p in pictures],
     )  # fmt: skip

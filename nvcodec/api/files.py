@@ -14,10 +14,8 @@ from typing import BinaryIO
 
 from nvcodec.errors import FormatError, InputError, OutputError, ResumeError, UsageError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # no such locks on Windows
-    fcntl = None  # type: ignore[assignment]
 
 PIPE = "-"
 
@@ -147,7 +145,7 @@ def _open_locked(part: Path) -> BinaryIO:
 
 
 def _lock(file: BinaryIO, part: Path) -> None:
-    if fcntl is None:
+    if sys.platform == "win32":  # no such locks
         return
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 
 from nvcodec.format import VideoFormat
 from nvcodec.video import Picture
@@ -25,12 +25,17 @@ def group_lengths(frame_count: int, gof: int, even: bool = True) -> list[int]:
     return [frame_count * (i + 1) // groups - frame_count * i // groups for i in range(groups)]
 
 
-def cut(pictures: Iterator[Picture], lengths: Sequence[int], gof: int) -> Iterator[list[Picture]]:
-    """Groups in order, of the ``lengths`` that were planned; what comes after them in groups of ``gof``."""
-    for length in lengths:
-        group = list(islice(pictures, length))
-        if not group:
+def cut(pictures: Iterator[Picture], lengths: Sequence[int], gof: int) -> Iterator[tuple[list[Picture], bool]]:
+    """Groups in order, of the ``lengths`` that were planned; what comes after them in groups of ``gof``.
+
+    With each group, whether it is the last: one picture is read ahead, because what a file says of its length may be
+    wrong (packets that show nothing, as VP8 has them).
+    """
+    ahead = next(pictures, None)
+    for length in chain(lengths, repeat(gof)):
+        if ahead is None:
             return
-        yield group
-    while group := list(islice(pictures, gof)):
-        yield group
+        group = [ahead, *islice(pictures, length - 1)]
+        ahead = next(pictures, None)
+        yield group, ahead is None
+        del group

@@ -14,6 +14,7 @@ from nvcodec.codecs.base import PRESETS, QUALITIES
 from nvcodec.errors import UsageError
 
 DEFAULT_PRESET = "medium"
+DEFAULT_QUALITY = 32.0
 
 
 def option(default: Any, help: str, **extra: Any) -> Any:
@@ -64,12 +65,19 @@ class EncodeSettings:
             raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")
 
     def described(self) -> dict[str, str]:
-        """What decides the bytes, as text: kept in the file, and compared by ``--resume``."""
+        """What decides the bytes, as text, defaults filled in: kept in the file, and compared by ``--resume``."""
         skip = {"device"}
         resolved = asdict(self)
         if self.preset is None and self.time_budget is None:
             resolved["preset"] = DEFAULT_PRESET
-        return {key: str(value) for key, value in resolved.items() if value is not None and key not in skip}
+        if self.bpp is None and self.size is None and self.psnr is None:
+            resolved["quality"] = DEFAULT_QUALITY if self.quality is None else self.quality
+        return {key: _text(value) for key, value in resolved.items() if value is not None and key not in skip}
+
+
+def _text(value: Any) -> str:
+    """The same for 32 and 32.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,26 @@ from nvcodec.codecs.base import GroupPayload
 class Tally:
     """What :func:`nvcodec.encode` tells of all groups at the end."""
 
+    groups: int = 0
     frames: int = 0
     payload_bytes: int = 0
     estimated_bytes: float = 0.0
+    modelled_bytes: float = 0.0
     goals_met: bool = True
+    lowest: tuple[int, float] | None = None  # number and PSNR of the worst group, dB
     _psnr_sum: float = 0.0
 
-    def add(self, payload: GroupPayload, frames: int) -> None:
+    def add(self, payload: GroupPayload, frames: int, number: int) -> None:
+        """Count group ``number``."""
+        self.groups += 1
         self.frames += frames
         self.payload_bytes += payload.size
         self.estimated_bytes += payload.estimated_bytes
+        self.modelled_bytes += payload.modelled_bytes
         self.goals_met = self.goals_met and payload.goal_met
         self._psnr_sum += payload.psnr * frames
+        if self.lowest is None or payload.psnr < self.lowest[1]:
+            self.lowest = number, payload.psnr
 
     @property
     def psnr(self) -> float | None:

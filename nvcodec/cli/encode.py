@@ -87,8 +87,11 @@ def _show(result: Any, messages: Messages) -> int:
     )
     if result.goal_met:
         return 0
+    name = streams.shown_name(result.path, "stdout")
     messages.error(
-        f"the goal was not met; the nearest result was kept in {result.path}", "GoalError", GoalError.exit_code
+        f"the goal was not met: {result.goal}; the nearest result was kept in {name}",
+        "GoalError",
+        GoalError.exit_code,
     )
     return GoalError.exit_code
 

@@ -17,7 +17,7 @@ MEANINGS: dict[int, str] = {
     errors.UnsupportedError.exit_code: "the nvc file needs a newer version of nvcodec",
     errors.LimitError.exit_code: "decoding would cost more than the limits allow; nothing was allocated",
     errors.OutputError.exit_code: "the result cannot be written: no folder, no permission, a full disk",
-    errors.ResumeError.exit_code: "OUT.part is of another source or of other settings, or there is none",
+    errors.ResumeError.exit_code: "OUT.part is of another source or settings, in use, or missing",
     errors.GoalError.exit_code: "--size, --bpp or --psnr could not be met; the nearest result was kept",
     HUNG_UP: "the terminal was closed (SIGHUP); what was coded is kept in OUT.part",
     INTERRUPTED: "stopped by Ctrl-C; what was coded is kept in OUT.part",

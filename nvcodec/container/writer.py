@@ -149,6 +149,11 @@ class Writer:
         self.bytes_written += len(data)
 
 
+def group_size(group: Group) -> int:
+    """Bytes of the chunk that :meth:`Writer.write_group` makes of ``group``."""
+    return ch.FRAME_SIZE + len(pack_group(group))
+
+
 def packets_size(packets: list[Packet]) -> int:
     """Bytes of the chunks that :meth:`Writer.write_packets` makes of ``packets``."""
     return sum(ch.FRAME_SIZE + len(extras.pack_packets(batch)) for batch in _batches(packets))

@@ -57,7 +57,7 @@ def interrupt_after(groups: int, error: type[BaseException] = Stop):
 
 @pytest.fixture(autouse=True)
 def every_step_reports(monkeypatch):
-    monkeypatch.setattr("nvcodec.api.encoding.REPORT_EVERY", 0.0)
+    monkeypatch.setattr("nvcodec.api.reporting.REPORT_EVERY", 0.0)
 
 
 @pytest.mark.parametrize("groups", [1, 3, 5])
@@ -137,7 +137,7 @@ CHANGES = [
     ({"preset": "fast"}, "preset was faster, is fast"),
     ({"codec": "nerv"}, "codec was hnerv, is nerv"),
     ({"audio": False}, "audio was True, is False"),
-    ({"quality": None, "psnr": 30.0}, "psnr was not given, is 30.0"),
+    ({"quality": None, "psnr": 30.0}, "psnr was not given, is 30"),
 ]
 
 
@@ -229,3 +229,23 @@ def test_each_group_reaches_the_disk(talkie, tmp_path, monkeypatch):
     nvcodec.encode(talkie, tmp_path / "a.nvc", **SETTINGS)
     assert len(synced) == 7 and sorted(set(synced)) == synced  # six groups, and the index before the name
     assert synced[-1] == (tmp_path / "a.nvc").stat().st_size
+
+
+def test_settings_are_compared_as_they_were_resolved(talkie, tmp_path, monkeypatch):
+    """Defaults that are spelt out are the same settings; another machine's arithmetic is not."""
+    short = {"preset": "faster", "threads": 1}
+    monkeypatch.setattr("nvcodec.api.encoding.default_gof", lambda form: 8)
+    whole = nvcodec.encode(talkie, tmp_path / "whole.nvc", **short)
+    data = Path(whole.path).read_bytes()
+    part = tmp_path / "a.nvc.part"
+    part.write_bytes(data[: len(data) // 2])
+    nvcodec.encode(talkie, tmp_path / "a.nvc", resume=True, quality=32, gof=8, codec="hnerv", **short)
+    assert (tmp_path / "a.nvc").read_bytes() == data
+    part.write_bytes(data)
+    there = "fp32" if nvcodec.hardware.fast_precision("cpu") == "bf16" else "bf16"
+    monkeypatch.setattr("nvcodec.api.encoding.fast_precision", lambda device: there)
+    monkeypatch.setattr("nvcodec.api.encoding.pick_device", lambda wish: "cuda:0")
+    monkeypatch.setattr("torch.__version__", "1.99.0")
+    with pytest.raises(ResumeError, match=r"device was cpu, is cuda; precision was \w+, is \w+; torch was .*1\.99"):
+        nvcodec.encode(talkie, tmp_path / "a.nvc", resume=True, overwrite=True, **short)
+    assert part.read_bytes() == data

@@ -15,8 +15,8 @@ import pytest
 
 import nvcodec
 from nvcodec.api.decoding import DecodeResult
-from nvcodec.api.encoding import EncodeResult
 from nvcodec.api.inspect import VerifyReport
+from nvcodec.api.results import EncodeResult
 from nvcodec.api.settings import Progress
 from nvcodec.cli import main
 

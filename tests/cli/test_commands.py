@@ -57,9 +57,12 @@ def test_quiet_says_nothing(api, cli):
 
 
 def test_a_missed_goal_has_its_code(api, cli):
-    api.answers["encode"] = dataclasses.replace(api.answers["encode"], goal_met=False)
+    api.answers["encode"] = dataclasses.replace(
+        api.answers["encode"], goal_met=False, goal="psnr 33.33 of 50 dB"
+    )
     ran = cli("encode", "i.mp4", "o.nvc", "--psnr", "50", "--json")
-    assert ran.code == 11 and ran.err == "nvcodec: error: the goal was not met; the nearest result was kept in o.nvc\n"
+    line = "nvcodec: error: the goal was not met: psnr 33.33 of 50 dB; the nearest result was kept in o.nvc\n"
+    assert ran.code == 11 and ran.err == line
     assert [item["type"] for item in ran.objects[-2:]] == ["result", "error"]
 
 

@@ -1,0 +1,68 @@
+"""What an encode says on its way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nvcodec.api.passthrough import PacketFeed
+from nvcodec.api.settings import OnProgress, Progress
+from nvcodec.codecs.base import GroupPayload
+from nvcodec.container import Writer
+from nvcodec.fitting.fit import FitStatus
+
+REPORT_EVERY = 0.2  # seconds between progress reports
+
+
+@dataclass
+class Reporter:
+    """Turns the states of fits into :class:`Progress` of the whole."""
+
+    on_progress: OnProgress | None
+    started: float
+    frames_total: int | None
+    feed: PacketFeed
+    frames_done: int = 0
+    last: float = 0.0
+
+    def fitting(self, frames: int, writer: Writer | None) -> Callable[[FitStatus], None] | None:
+        """For a group of ``frames``; ``writer`` holds those before it."""
+        if self.on_progress is None:
+            return None
+
+        def report(status: FitStatus) -> None:
+            if time.monotonic() - self.last < REPORT_EVERY:
+                return
+            self._report(
+                self.frames_done + int(frames * status.progress),
+                writer,
+                status.progress,
+                status.step,
+                status.psnr,
+                self._predict(writer, status.bits / 8, frames),
+            )
+
+        return report
+
+    def group_done(self, payload: GroupPayload, frames: int, writer: Writer) -> None:
+        self.frames_done += frames
+        self._report(self.frames_done, writer, 0.0, payload.steps, payload.psnr, self._predict(writer, 0, 0))
+
+    def _report(
+        self, done: int, writer: Writer | None, part: float, step: int, psnr: float, predicted: int | None
+    ) -> None:
+        self.last = time.monotonic()
+        if self.on_progress is None:
+            return
+        groups, written = (writer.group_count, writer.bytes_written) if writer else (0, 0)
+        seconds = self.last - self.started
+        self.on_progress(Progress(done, self.frames_total, groups, part, step, psnr, written, predicted, seconds))
+
+    def _predict(self, writer: Writer | None, group_bytes: float, frames: int) -> int | None:
+        """The whole file's size if what comes costs like what was."""
+        total, known = self.frames_total, self.frames_done + frames
+        if total is None or not known:
+            return None
+        coded = (writer.bytes_written - writer.passthrough_bytes if writer else 0) + group_bytes
+        return int(coded * total / known + self.feed.file_bytes)
