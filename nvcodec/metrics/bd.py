@@ -76,9 +76,7 @@ def _curve(rate: Sequence[float], quality: Sequence[float]) -> tuple[Array, Arra
     return r, q
 
 
-def _mean_gap(
-    anchor: tuple[Array, ...], test: tuple[Array, ...], method: str
-) -> tuple[float, float, float, float]:
+def _mean_gap(anchor: tuple[Array, ...], test: tuple[Array, ...], method: str) -> tuple[float, float, float, float]:
     """Mean of test(x) - anchor(x) over the shared x, the shared part of all x covered, and the shared limits."""
     (xa, ya), (xt, yt) = anchor, test
     low, high = max(xa[0], xt[0]), min(xa[-1], xt[-1])
