@@ -56,19 +56,20 @@ def raw_pictures(path: Path, fmt: VideoFormat) -> Iterator[Picture]:
 
 
 def compare(facts: SourceFacts, decoded: Path) -> SequenceResult:
-    """All measures of a raw decode, picture by picture in order; RGB by the source's own matrix and range.
+    """All measures of a raw decode, picture by picture in order; RGB against the source's own where it has one.
 
     Raises:
         NvcodecError: the decode has another number of pictures.
     """
     sequence = SequenceMetrics()
     pictures = raw_pictures(decoded, facts.format)
-    with Reader(facts.path, audio=False, limit=facts.frames) as reader:
+    with Reader(facts.path, audio=False, limit=facts.frames, rgb=True) as reader:
         for reference in reader:
             other = next(pictures, None)
             if other is None:
                 raise NvcodecError(f"only {sequence.frames} of {facts.frames} pictures were decoded")
-            rgb = (yuv420_to_rgb(reference, facts.format), yuv420_to_rgb(other, facts.format))
+            own = yuv420_to_rgb(reference, facts.format) if reference.rgb is None else reference.rgb
+            rgb = (own, yuv420_to_rgb(other, facts.format))
             sequence.add(FrameMetrics.of(reference.planes, other.planes, facts.format.bit_depth, rgb))
     if next(pictures, None) is not None:
         raise NvcodecError(f"more than {facts.frames} pictures were decoded")
