@@ -71,6 +71,7 @@ class _Decode:
         self.frames = 0
         self.damaged: list[str] = []
         self.first_pts: int | None = None
+        self.cut: tuple[int, int] | None = None  # the frames that were asked for
 
     def run(self) -> DecodeResult:
         with ExitStack() as stack:
@@ -98,21 +99,20 @@ class _Decode:
         if files.is_pipe(self.source):
             return NvcReader.from_stream(files.stdin_bytes())
         file = stack.enter_context(files.open_source(self.source))
-        return NvcReader(file) if file.seekable() else NvcReader.from_stream(file)
+        with files.named(self.source):
+            return NvcReader(file) if file.seekable() else NvcReader.from_stream(file)
 
     def _frame_total(self, reader: NvcReader | StreamReader) -> int | None:
         if self.settings.frames is None:
             return reader.frame_count if isinstance(reader, NvcReader) else None
-        start, stop = self.settings.frames
         if isinstance(reader, StreamReader):
             raise UsageError("--frames needs a file: a pipe cannot be searched")
-        if not 0 <= start < stop <= reader.frame_count:
-            raise UsageError(f"--frames {start}:{stop} is not within the video's 0:{reader.frame_count}")
+        start, stop = self.cut = resolve_range(self.settings.frames, reader.frame_count)
         return stop - start
 
     def _writer(self, reader: NvcReader | StreamReader, part: Path | None) -> Writer:
         chosen = self.settings
-        tracks = reader.tracks if chosen.audio and chosen.frames is None else []
+        tracks = reader.tracks if chosen.audio and self.cut is None else []
         container = "y4m" if files.is_pipe(self.target) else CONTAINERS[Path(self.target).suffix.lower()]
         return Writer(
             part or self.target,
@@ -129,7 +129,7 @@ class _Decode:
             for item in self._items(reader):
                 if isinstance(item, Group):
                     self._group(reader, item, writer, total)
-                elif self.settings.audio and self.settings.frames is None:
+                elif self.settings.audio and self.cut is None:
                     writer.write_packets(item)
             if not self.frames:
                 reason = self.damaged[0] if self.damaged else "the stream has no whole group of frames"
@@ -137,10 +137,10 @@ class _Decode:
                 raise kind(f"nothing could be decoded: {reason}")
 
     def _items(self, reader: NvcReader | StreamReader) -> Iterator[Group | list[Packet]]:
-        if self.settings.frames is None or isinstance(reader, StreamReader):
+        if self.cut is None or isinstance(reader, StreamReader):
             yield from reader.iter_items()
             return
-        start, stop = self.settings.frames
+        start, stop = self.cut
         for index, entry in enumerate(reader.groups):
             if entry.first_frame >= stop or entry.first_frame + entry.frame_count <= start:
                 continue
@@ -157,8 +157,8 @@ class _Decode:
             self.damaged.append(str(error))
             return
         frames = range(group.frame_count)
-        if self.settings.frames is not None:
-            start, stop = self.settings.frames
+        if self.cut is not None:
+            start, stop = self.cut
             frames = range(max(0, start - self.group_first), min(group.frame_count, stop - self.group_first))
         for frame in frames:
             writer.write(self._rebased(opened.picture(frame)))
@@ -168,8 +168,22 @@ class _Decode:
 
     def _rebased(self, picture: Picture) -> Picture:
         """A cut-out starts at time zero."""
-        if self.settings.frames is None:
+        if self.cut is None:
             return picture
         if self.first_pts is None:
             self.first_pts = picture.pts
         return Picture(*picture.planes, picture.pts - self.first_pts, picture.duration)
+
+
+def resolve_range(frames: tuple[int | None, int | None], count: int) -> tuple[int, int]:
+    """START and STOP of ``count`` frames: open ends, and negative ones from the end, as in slices.
+
+    Raises :class:`UsageError` where that is empty or, unlike slices, outside.
+    """
+    start, stop = frames
+    first = 0 if start is None else start + count * (start < 0)
+    end = count if stop is None else stop + count * (stop < 0)
+    if not 0 <= first < end <= count:
+        shown = ":".join("" if bound is None else str(bound) for bound in frames)
+        raise UsageError(f"--frames {shown} is not within the video's 0:{count}")
+    return first, end

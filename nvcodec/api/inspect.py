@@ -23,7 +23,8 @@ def info(source: str | Path) -> dict[str, Any]:
     holds: what is too costly to decode can still be listed. Raises FormatError and its kin."""
     files.check_source(source, pipe=False)
     with files.open_source(source) as file:
-        reader = NvcReader(file, limits=UNLIMITED)
+        with files.named(source):
+            reader = NvcReader(file, limits=UNLIMITED)
         header = reader.header
         try:
             codec = codec_name(header.codec_id)
@@ -58,16 +59,19 @@ def _group(reader: NvcReader, index: int, entry: GroupEntry) -> dict[str, Any]:
         config = reader.read_head(index).config
         codec = get_codec(codec_name(reader.header.codec_id))
         cost = codec.cost(config, reader.header.format, entry.frame_count)
+        describe = getattr(codec, "describe", None)  # a codec need not tell
+        network = describe(config, reader.header.format, entry.frame_count) if describe else {}
     except FormatError as error:
         return out | {"error": str(error)}
-    return out | {"parameters": cost.parameters, "macs_per_pixel": cost.macs_per_pixel}
+    return out | {"parameters": cost.parameters, "macs_per_pixel": cost.macs_per_pixel, "network": network}
 
 
 @dataclass
 class VerifyReport:
-    """What :func:`verify` found. ``pictures_differ`` lists groups whose pictures are not the encoder's to the bit.
+    """What :func:`verify` found. ``pictures_differ`` lists groups whose pictures are not the encoder's to the bit;
+    those without a picture hash are neither there nor in ``pictures_ok``.
 
-    That is no error: float rounding differs between machines (bitstream/SPEC.md states the tolerance).
+    A difference is no error: float rounding differs between machines (bitstream/SPEC.md states the tolerance).
     """
 
     chunks: int = 0
@@ -89,7 +93,8 @@ def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyR
     tune_allocator()
     report = VerifyReport()
     with files.open_source(source) as file:
-        reader = NvcReader(file)
+        with files.named(source):
+            reader = NvcReader(file)
         report.chunks = sum(1 for _ in reader.verify())
         report.groups = len(reader.groups)
         for index in range(len(reader.groups)):
@@ -111,7 +116,9 @@ def _verify_group(reader: NvcReader, index: int, report: VerifyReport, on_progre
         report.damage.append(str(error))
         return
     report.symbols_ok += 1
-    if opened.picture_hash() == opened.group.picture_hash:
+    if not any(opened.group.picture_hash):  # all zeros: none was given
+        opened.picture_hash()  # they can be decoded, at least
+    elif opened.picture_hash() == opened.group.picture_hash:
         report.pictures_ok += 1
     else:
         report.pictures_differ.append(index)

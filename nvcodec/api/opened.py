@@ -39,7 +39,8 @@ class Video:
         tune_allocator()
         self._file = files.open_source(path)
         try:
-            self._reader = NvcReader(self._file)
+            with files.named(path):
+                self._reader = NvcReader(self._file)
         except BaseException:
             self._file.close()
             raise

@@ -84,7 +84,9 @@ def _text(value: Any) -> str:
 class DecodeSettings:
     """How to decode."""
 
-    frames: tuple[int, int] | None = option(None, "START:STOP, frame indices, half open; drops audio", parse="range")
+    frames: tuple[int | None, int | None] | None = option(
+        None, "START:STOP as in Python: 40:56, 40:, -8: (the last 8); drops audio", parse="range"
+    )
     vcodec: str | None = option(None, "encoder of the output (default: libx264 near-lossless for mp4, ffv1 for mkv)")
     crf: float | None = option(None, "quality of that encoder")
     audio: bool = option(True, "mux passed-through tracks back")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from nvcodec.errors import UsageError
+
+_NEGATIVE_RANGE = re.compile(r"-\d+:(-?\d+)?")
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -49,11 +52,23 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """As ``parse_args``; raises :class:`UsageError`."""
+        arguments = self._join_negative(arguments)
         self._check_options(arguments)
-        given, rest = self.parse_known_args(list(arguments))
+        given, rest = self.parse_known_args(arguments)
         if rest:
             self.error(f"unexpected argument {rest[0]!r}")
         return given
+
+    def _join_negative(self, arguments: Sequence[str]) -> list[str]:
+        """``--frames -8:`` as ``--frames=-8:``: argparse takes what begins so for an option."""
+        joined: list[str] = []
+        for argument in arguments:
+            action = self._option_string_actions.get(joined[-1]) if joined and "--" not in joined else None
+            if action is not None and action.nargs is None and _NEGATIVE_RANGE.fullmatch(argument):
+                joined[-1] += f"={argument}"
+            else:
+                joined.append(argument)
+        return joined
 
     def _check_options(self, arguments: Sequence[str]) -> None:
         """Name an unknown option before a missing argument: a typo is the cause, the other its effect."""

@@ -12,7 +12,7 @@ _SIZE = re.compile(rf"({_NUMBER})\s*([kmgt]?)(i?)(b?)", re.ASCII | re.IGNORECASE
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _CLOCK = re.compile(rf"(?:(\d{{1,6}}):)?(\d{{1,6}}):({_NUMBER})", re.ASCII)
 _PARTS = re.compile(rf"(?:({_NUMBER})d)?(?:({_NUMBER})h)?(?:({_NUMBER})m)?(?:({_NUMBER})s)?", re.ASCII | re.IGNORECASE)
-_RANGE = re.compile(r"(\d{0,9}):(\d{0,9})", re.ASCII)
+_RANGE = re.compile(r"(-?\d{1,9})?:(-?\d{1,9})?", re.ASCII)
 
 
 def parse_size(text: str) -> int:
@@ -42,16 +42,17 @@ def parse_duration(text: str) -> float:
     return float(sum(Decimal(part or 0) * unit for part, unit in zip(match.groups(), units, strict=True)))
 
 
-def parse_range(text: str) -> tuple[int, int]:
-    """Frame indices START:STOP, half open like a Python slice; ":56" starts at 0.
+def parse_range(text: str) -> tuple[int | None, int | None]:
+    """Frame indices START:STOP, as in a Python slice: either end may be left out, or count from the end.
 
     Raises :class:`argparse.ArgumentTypeError`.
     """
     match = _RANGE.fullmatch(text.strip())
-    if match is None or not match[2]:
-        raise ArgumentTypeError(f"{text!r} is not a range of frames; write START:STOP, as in 40:56")
-    start, stop = int(match[1] or 0), int(match[2])
-    if start >= stop:
+    if match is None or not any(match.groups()):
+        raise ArgumentTypeError(f"{text!r} is not a range of frames; write START:STOP, as in 40:56, 40: or -8:")
+    start, stop = (None if part is None else int(part) for part in match.groups())
+    alike = stop is not None and (start is not None and start < 0) == (stop < 0)  # counted from the same end
+    if stop == 0 or (alike and stop is not None and (start or 0) >= stop):
         raise ArgumentTypeError(f"the range {text} holds no frame: STOP is not behind START")
     return start, stop
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_a_cut_has_the_frames_of_the_whole(coded, start, stop, monkeypatch, tmp_
         assert sum(count for _, count in reads) <= coded.stat().st_size - sum(g["bytes"] for g in outside) + 400
 
 
-@pytest.mark.parametrize("frames", [(0, 25), (5, 5), (7, 3), (-1, 4), (24, 25)])
+@pytest.mark.parametrize("frames", [(0, 25), (5, 5), (7, 3), (-1, 4), (24, 25), (-25, None), (24, None), (None, -24)])
 def test_a_range_outside_the_video(coded, frames, tmp_path):
     with pytest.raises(UsageError, match="--frames"):
         nvcodec.decode(coded, tmp_path / "a.y4m", frames=frames)
@@ -175,3 +176,43 @@ def test_evaluate_refuses_another_source(coded, make_clip, bikes):
         nvcodec.evaluate(coded, coded)
     with pytest.raises(NvcodecError):
         nvcodec.evaluate(make_clip(bikes, 64, 48, 20), make_clip(bikes, 64, 48, 20))
+
+
+@pytest.mark.parametrize("frames", [(20, None), (None, 3), (-3, None), (-3, -1), (2, -20), (None, None)])
+def test_open_and_negative_ends_are_those_of_slices(coded, frames, tmp_path):
+    result = nvcodec.decode(coded, tmp_path / "a.y4m", frames=frames)
+    assert result.frames == len(range(24)[slice(*frames)])
+
+
+def test_what_is_wrong_with_a_file_names_it_once(clip, tmp_path):
+    for call in (nvcodec.info, nvcodec.verify, nvcodec.open, lambda path: nvcodec.decode(path, tmp_path / "a.mkv")):
+        with pytest.raises(FormatError) as caught:
+            call(clip)
+        assert str(caught.value).startswith(f"{clip}: ") and str(caught.value).count(clip.name) == 1
+
+
+def test_an_absent_picture_hash_does_not_differ(coded, monkeypatch):
+    from dataclasses import replace
+
+    from nvcodec.api import inspect
+
+    opened = inspect.open_group
+
+    def without(*arguments, **options):
+        found = opened(*arguments, **options)
+        return replace(found, group=replace(found.group, picture_hash=bytes(8)))
+
+    monkeypatch.setattr(inspect, "open_group", without)
+    report = nvcodec.verify(coded)
+    assert report.ok and report.symbols_ok == 3 and report.pictures_ok == 0 and report.pictures_differ == []
+
+
+def test_info_tells_what_a_codec_says_of_its_network(coded, monkeypatch):
+    from nvcodec.api import inspect
+
+    real = inspect.get_codec("hnerv")
+    told = SimpleNamespace(cost=real.cost, describe=lambda config, form, frames: {"width": 8, "frames": frames})
+    monkeypatch.setattr(inspect, "get_codec", lambda name: told)
+    assert [g["network"] for g in nvcodec.info(coded)["groups"]] == [{"width": 8, "frames": 8}] * 3
+    monkeypatch.setattr(inspect, "get_codec", lambda name: SimpleNamespace(cost=real.cost))
+    assert [g["network"] for g in nvcodec.info(coded)["groups"]] == [{}] * 3

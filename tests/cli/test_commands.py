@@ -34,6 +34,9 @@ def test_decode_hands_over_what_was_given(api, cli):
     assert ran.code == 0
     assert (api.named["frames"], api.named["crf"], api.named["threads"]) == ((2, 6), 12.0, 2)
     assert "o.mp4: 8 frames, 2.0 s, 4.00 fps" in ran.err
+    for text, frames in {"-8:": (-8, None), "40:": (40, None), "-8:-2": (-8, -2)}.items():
+        for words in (("--frames", text), (f"--frames={text}",)):
+            assert cli("decode", "i.nvc", "o.y4m", *words).code == 0 and api.named["frames"] == frames
 
 
 def test_options_before_the_command(api, cli):

@@ -47,12 +47,15 @@ def test_what_is_no_duration(text):
 
 
 def test_ranges():
-    assert units.parse_range("40:56") == (40, 56)
-    assert units.parse_range(":56") == (0, 56)
-    for text in ("", ":", "5", "40:", "a:b", "-5:3", "1:2:3", "1 :2"):
+    for text, found in {
+        "40:56": (40, 56), ":56": (None, 56), "40:": (40, None), "-8:": (-8, None), ":-8": (None, -8),
+        "-8:-2": (-8, -2), "5:-1": (5, -1), "-5:3": (-5, 3),
+    }.items():  # fmt: skip
+        assert units.parse_range(text) == found
+    for text in ("", ":", "5", "a:b", "--5:3", "1:2:3", "1 :2", "-:", "1:-"):
         with pytest.raises(ArgumentTypeError, match="START:STOP"):
             units.parse_range(text)
-    for text in ("5:5", "9:5", ":0"):
+    for text in ("5:5", "9:5", ":0", "-2:-8", "-2:0"):
         with pytest.raises(ArgumentTypeError, match="holds no frame"):
             units.parse_range(text)
 
