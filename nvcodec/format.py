@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:  # the container lives without numpy
+    from numpy.typing import NDArray
+
+Planes: TypeAlias = "tuple[NDArray[Any], NDArray[Any], NDArray[Any]]"
+"""A 4:2:0 picture: Y (H, W), U and V (ceil(H / 2), ceil(W / 2)); uint8 or uint16."""
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from nvcodec.container import Cost
 from nvcodec.errors import UsageError
-from nvcodec.format import VideoFormat
+from nvcodec.format import Planes, VideoFormat
 
 if TYPE_CHECKING:  # importing it takes torch, which `nvcodec --help` should not wait for
     from nvcodec.fitting.fit import FitStatus
-
-Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # Y (H, W), U and V (ceil(H/2), ceil(W/2))
 
 QUALITIES = 64
 PRESETS = ("faster", "fast", "medium", "slow", "slower")

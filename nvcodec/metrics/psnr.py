@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.errors import UsageError
+from nvcodec.format import Planes
 
 Plane = NDArray[Any]
-Planes = tuple[Plane, Plane, Plane]
 
 PSNR_CAP = 100.0
 """dB reported for identical planes, and never exceeded: a mean over frames stays finite."""
