@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nvcodec
-from nvcodec.errors import DamagedError, InputError, NvcodecError, UsageError
+from nvcodec.errors import DamagedError, FormatError, InputError, NvcodecError, UsageError
 from nvcodec.video import Reader
 
 pytestmark = pytest.mark.usefixtures("few_steps")
