@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+import nvcodec
 from nvcodec.api.costs import level_for
 from nvcodec.codecs.encoding import readable_plan
 from nvcodec.codecs.goals import Candidate, PsnrGoal
@@ -74,3 +75,10 @@ def test_a_level_is_promised_only_where_it_can_be():
     assert level_for(first, 20_000, 30, alike=True) == 1
     assert level_for(first, 20_000, 30) == 0
     assert level_for(Cost(pixels=100, frames=3), 9, 3, alike=True) == 0  # of a codec that tells nothing
+
+
+@pytest.mark.parametrize(("goal", "declared"), [({"quality": 20}, 1), ({"psnr": 24.0}, 0)])
+def test_files_declare_what_they_can_promise(carphone, make_clip, tmp_path, goal, declared):
+    source, target = make_clip(carphone, 64, 48, 4), tmp_path / "a.nvc"
+    nvcodec.encode(source, target, gof=2, preset="faster", audio=False, **goal)
+    assert nvcodec.info(target)["format"]["level"] == declared
