@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+from nvcodec.format import Planes
+
 CHANNELS = 6
 # (6Y + U + V) / 8 over planes of equal size: a luma phase is a quarter of the luma samples
 CHANNEL_WEIGHTS = (6 / 32, 6 / 32, 6 / 32, 6 / 32, 1 / 8, 1 / 8)

@@ -72,7 +72,8 @@ class CodedParameters(nn.Module):
         """(len(frames), C, h, w) as the decoder will see it, up to noise."""
         assert self.embedding is not None and self.embedding_steps is not None
         step = _step(self.embedding_steps, noise)
-        return _perturb(self.embedding[frames] / step, noise, generator) * step
+        chosen = torch.tensor(frames, device=self.embedding.device)  # indexing's gradient is not deterministic on CUDA
+        return _perturb(self.embedding.index_select(0, chosen) / step, noise, generator) * step
 
     def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]], noise: bool = True) -> Tensor:
         """Modelled bits of all weights, a differentiable scalar."""
