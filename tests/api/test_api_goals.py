@@ -17,7 +17,7 @@ from nvcodec.video import Picture, Reader, Writer
 SETTINGS = {"preset": "faster", "gof": 8, "threads": 1, "codec": "nerv"}
 
 
-@pytest.mark.parametrize("size", [5000, 12000])
+@pytest.mark.parametrize("size", [9000])
 def test_a_size_is_filled_and_never_exceeded(clip, size, few_steps, tmp_path):
     result = nvcodec.encode(clip, tmp_path / "a.nvc", size=size, **SETTINGS)
     assert 0.93 * size <= (tmp_path / "a.nvc").stat().st_size <= size
@@ -62,7 +62,7 @@ def test_a_floor_of_quality(clip, tmp_path):
 def test_a_time_budget_is_spent_on_every_group(clip, tmp_path):
     """No times are asserted: the plan is, and that the file is whole."""
     seen = []
-    result = nvcodec.encode(clip, tmp_path / "a.nvc", time_budget=3, gof=8, threads=1, on_progress=seen.append)
+    result = nvcodec.encode(clip, tmp_path / "a.nvc", time_budget=1, gof=8, threads=1, on_progress=seen.append)
     assert result.groups == 3 and {p.group for p in seen} >= {1, 2, 3}
     assert nvcodec.verify(tmp_path / "a.nvc").ok
 
