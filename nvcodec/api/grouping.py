@@ -9,7 +9,7 @@ from nvcodec.format import VideoFormat
 from nvcodec.video import Picture
 
 GROUP_SAMPLES = 192_000_000  # luma samples of a default group: bounds its memory, and what a killed encode loses
-FEWEST_FRAMES, MOST_FRAMES = 16, 240
+FEWEST_FRAMES, MOST_FRAMES = 16, 300
 
 
 def default_gof(fmt: VideoFormat) -> int:

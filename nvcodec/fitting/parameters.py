@@ -11,9 +11,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from nvcodec.fitting.rate import laplace_bits
+from nvcodec.fitting.rate import laplace_bits, laplace_bits_by_row
 
 STEP_GRID = 16  # coded steps are 2**(n / 16)
+PREDICTIONS = 8  # an embedding is predicted by n/8 of the frame before
 
 
 def _perturb(values: Tensor, noise: bool, generator: torch.Generator | None) -> Tensor:
@@ -31,6 +32,13 @@ def _step(log2_step: Tensor, noise: bool) -> Tensor:
     if not noise:
         log2_step = log2_step + ((log2_step * STEP_GRID).round() / STEP_GRID - log2_step).detach()
     return torch.exp2(log2_step)
+
+
+def best_predictions(values: Tensor, before: Tensor) -> Tensor:
+    """(C,) weights n/8 under which what is left of (T, C, h, w) ``values`` is smallest: the stream's own choice."""
+    choices = torch.arange(PREDICTIONS + 1, device=values.device) / PREDICTIONS
+    left = torch.stack([(values - before * weight).abs().mean((0, 2, 3)) for weight in choices])
+    return choices[left.argmin(0)]
 
 
 class CodedParameters(nn.Module):
@@ -80,16 +88,13 @@ class CodedParameters(nn.Module):
         return torch.stack([laplace_bits(values, not noise) for values, _ in perturbed.values()]).sum()
 
     def embedding_bits(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
-        """Modelled bits of the whole embedding, frame differences where they are shorter (per channel)."""
+        """Modelled bits of the whole embedding, each channel predicted from the frame before as the stream can."""
         assert self.embedding is not None and self.embedding_steps is not None
         values = _perturb(self.embedding / _step(self.embedding_steps, noise), noise, generator)
-        alone = [laplace_bits(channel, not noise) for channel in values.unbind(1)]
-        if values.shape[0] == 1:
-            return torch.stack(alone).sum()
-        change = torch.cat([values[:1], values[1:] - values[:-1]])
-        return torch.stack(
-            [torch.minimum(a, laplace_bits(c, not noise)) for a, c in zip(alone, change.unbind(1), strict=True)]
-        ).sum()
+        before = torch.cat([torch.zeros_like(values[:1]), values[:-1]])
+        weights = best_predictions(values.detach(), before.detach())
+        residual = values - before * weights[:, None, None]
+        return laplace_bits_by_row(residual.transpose(0, 1).flatten(1), not noise)
 
     @torch.no_grad()
     def snap_steps(self) -> None:

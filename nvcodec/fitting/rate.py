@@ -20,19 +20,26 @@ def _scale(mean: Tensor, rounded: bool) -> Tensor:
 
 
 def laplace_bits(values: Tensor, rounded: bool = False) -> Tensor:
-    """Bits of ``values``, in quantisation steps, under a discretised Laplace; a scalar.
+    """Bits of ``values``, in quantisation steps, under one discretised Laplace; a scalar.
 
-    They are ``rounded``, or have uniform noise of one step. The bin mass follows Balle et al. 2018 (sec. 6.1):
-    F(v + 1/2) - F(v - 1/2). The scale is the maximum-likelihood one, from the mean magnitude; there the derivative by
-    the scale vanishes, so it is held constant. Outside the central bin the length is linear in the magnitude, so only
-    that bin needs a logarithm.
+    They are ``rounded``, or have uniform noise of one step. See :func:`laplace_bits_by_row`.
     """
-    magnitude = values.abs().flatten()
-    scale = _scale(magnitude.detach().mean(), rounded)
+    return laplace_bits_by_row(values.reshape(1, -1), rounded)
+
+
+def laplace_bits_by_row(values: Tensor, rounded: bool = False) -> Tensor:
+    """Bits of all ``values`` (rows, n), each row under a discretised Laplace of its own; a scalar.
+
+    The bin mass follows Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2). The scale is the maximum-likelihood one,
+    from the mean magnitude; there the derivative by the scale vanishes, so it is held constant. Outside the central bin
+    the length is linear in the magnitude, so only that bin needs a logarithm.
+    """
+    magnitude = values.abs()
+    scale = _scale(magnitude.detach().mean(1), rounded)
     half = 0.5 / scale
-    small = (magnitude.detach() < 0.5).nonzero().squeeze(1)
-    central = magnitude[small]
-    central_log = torch.log((1 - torch.exp(-half) * torch.cosh(central / scale)).clamp_min(1e-9))
-    others = magnitude.numel() - small.numel()
-    tail_log = others * torch.log(torch.sinh(half)) - (magnitude.sum() - central.sum()) / scale
-    return -(central_log.sum() + tail_log) / _LOG2
+    row, column = (magnitude.detach() < 0.5).nonzero(as_tuple=True)
+    central = magnitude[row, column]
+    mass = 1 - torch.exp(-half)[row] * torch.cosh(central / scale[row])
+    tail = (values.shape[1] * torch.log(torch.sinh(half)) - magnitude.sum(1) / scale).sum()
+    instead = torch.log(mass.clamp_min(1e-9)) - torch.log(torch.sinh(half))[row] + central / scale[row]
+    return -(tail + instead.sum()) / _LOG2
