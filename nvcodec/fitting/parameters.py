@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from nvcodec.fitting.rate import laplace_bits, laplace_bits_by_row
+from nvcodec.fitting.rate import modelled_bits
 
 STEP_GRID = 16  # coded steps are 2**(n / 16)
 PREDICTIONS = 8  # an embedding is predicted by n/8 of the frame before
@@ -85,7 +85,7 @@ class CodedParameters(nn.Module):
 
     def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]], noise: bool = True) -> Tensor:
         """Modelled bits of all weights, a differentiable scalar."""
-        return torch.stack([laplace_bits(values, not noise) for values, _ in perturbed.values()]).sum()
+        return torch.stack([modelled_bits(values.reshape(1, -1), not noise) for values, _ in perturbed.values()]).sum()
 
     def embedding_bits(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """Modelled bits of the whole embedding, each channel predicted from the frame before as the stream can."""
@@ -94,7 +94,7 @@ class CodedParameters(nn.Module):
         before = torch.cat([torch.zeros_like(values[:1]), values[:-1]])
         weights = best_predictions(values.detach(), before.detach())
         residual = values - before * weights[:, None, None]
-        return laplace_bits_by_row(residual.transpose(0, 1).flatten(1), not noise)
+        return modelled_bits(residual.transpose(0, 1).flatten(1), not noise)
 
     @torch.no_grad()
     def snap_steps(self) -> None:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 _LOG2 = math.log(2)
+_NARROW = 0.25  # variance under which a Gaussian's density says nothing of its bins
+_WIDE = 6.0  # variance from which it does
 
 
 def _scale(mean: Tensor, rounded: bool) -> Tensor:
@@ -20,19 +22,12 @@ def _scale(mean: Tensor, rounded: bool) -> Tensor:
 
 
 def laplace_bits(values: Tensor, rounded: bool = False) -> Tensor:
-    """Bits of ``values``, in quantisation steps, under one discretised Laplace; a scalar.
+    """Bits of each row of ``values`` (rows, n), in quantisation steps, under a discretised Laplace of its own; (rows,).
 
-    They are ``rounded``, or have uniform noise of one step. See :func:`laplace_bits_by_row`.
-    """
-    return laplace_bits_by_row(values.reshape(1, -1), rounded)
-
-
-def laplace_bits_by_row(values: Tensor, rounded: bool = False) -> Tensor:
-    """Bits of all ``values`` (rows, n), each row under a discretised Laplace of its own; a scalar.
-
-    The bin mass follows Balle et al. 2018 (sec. 6.1): F(v + 1/2) - F(v - 1/2). The scale is the maximum-likelihood one,
-    from the mean magnitude; there the derivative by the scale vanishes, so it is held constant. Outside the central bin
-    the length is linear in the magnitude, so only that bin needs a logarithm.
+    They are ``rounded``, or have uniform noise of one step. The bin mass follows Balle et al. 2018 (sec. 6.1):
+    F(v + 1/2) - F(v - 1/2). The scale is the maximum-likelihood one, from the mean magnitude; there the derivative by
+    the scale vanishes, so it is held constant. Outside the central bin the length is linear in the magnitude, so only
+    that bin needs a logarithm.
     """
     magnitude = values.abs()
     scale = _scale(magnitude.detach().mean(1), rounded)
@@ -40,6 +35,27 @@ def laplace_bits_by_row(values: Tensor, rounded: bool = False) -> Tensor:
     row, column = (magnitude.detach() < 0.5).nonzero(as_tuple=True)
     central = magnitude[row, column]
     mass = 1 - torch.exp(-half)[row] * torch.cosh(central / scale[row])
-    tail = (values.shape[1] * torch.log(torch.sinh(half)) - magnitude.sum(1) / scale).sum()
+    tail = values.shape[1] * torch.log(torch.sinh(half)) - magnitude.sum(1) / scale
     instead = torch.log(mass.clamp_min(1e-9)) - torch.log(torch.sinh(half))[row] + central / scale[row]
-    return -(tail + instead.sum()) / _LOG2
+    return -tail.index_add(0, row, instead) / _LOG2
+
+
+def gaussian_bits(values: Tensor) -> Tensor:
+    """As :func:`laplace_bits`, under a Gaussian that is wide against the step, by its density; (rows,).
+
+    Rounding and noise both add 1/12 to the variance (Sheppard's correction), which the code length does not have.
+    """
+    square = values.square()
+    variance = (square.detach().mean(1) - 1 / 12).clamp_min(_NARROW)
+    exponent = (square.sum(1) - values.shape[1] / 12) / (2 * variance)
+    return (exponent + 0.5 * values.shape[1] * torch.log(2 * math.pi * variance)) / _LOG2
+
+
+def modelled_bits(values: Tensor, rounded: bool = False) -> Tensor:
+    """Bits of ``values`` (rows, n), each row under the better of a Laplace and a Gaussian; a scalar.
+
+    The tables of the coder hold both, and shapes between.
+    """
+    laplace, gaussian = laplace_bits(values, rounded), gaussian_bits(values)
+    wide = values.detach().square().mean(1) > _WIDE
+    return torch.where(wide & (gaussian < laplace), gaussian, laplace).sum()

@@ -64,7 +64,7 @@ def test_the_embedding_costs_the_shorter_of_itself_and_its_change():
     with torch.no_grad():
         coded.embedding.copy_(coded.embedding[:1].expand_as(coded.embedding))  # a still picture
     values = (coded.embedding / torch.exp2(coded.embedding_steps)).round()
-    alone = sum(float(laplace_bits(channel.detach())) for channel in values.unbind(1))
+    alone = sum(float(laplace_bits(channel.detach().reshape(1, -1)).sum()) for channel in values.unbind(1))
     assert float(coded.embedding_bits(False).detach()) < 0.7 * alone
 
 

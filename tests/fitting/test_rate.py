@@ -9,7 +9,12 @@ from scipy import stats
 
 from nvcodec.entropy.cost import table_costs
 from nvcodec.entropy.tables import GGD
-from nvcodec.fitting.rate import laplace_bits
+from nvcodec.fitting.rate import gaussian_bits, modelled_bits
+from nvcodec.fitting.rate import laplace_bits as laplace_bits_by_row
+
+
+def laplace_bits(values: torch.Tensor, rounded: bool = False) -> torch.Tensor:
+    return laplace_bits_by_row(values.reshape(1, -1), rounded).sum()
 
 
 @given(st.lists(st.floats(-60, 60, width=32), min_size=2, max_size=30))
@@ -58,3 +63,21 @@ def test_the_gradient_pulls_towards_zero():
     laplace_bits(tensor).backward()
     assert (tensor.grad.sign() == tensor.detach().sign()).all()
 
+
+@pytest.mark.parametrize("sigma", [3.0, 8.0, 30.0])
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_gaussian_is_what_the_integer_tables_take(sigma, noise):
+    random = np.random.default_rng(1)
+    exact = random.normal(0, sigma, 40_000).astype(np.float32)
+    coded = table_costs(np.rint(exact).astype(np.int32), GGD).min()
+    values = exact + random.uniform(-0.5, 0.5, exact.shape).astype(np.float32) if noise else np.rint(exact)
+    assert float(gaussian_bits(torch.from_numpy(values)[None])) == pytest.approx(coded, rel=0.01)
+    assert float(modelled_bits(torch.from_numpy(values)[None], not noise)) == pytest.approx(coded, rel=0.01)
+
+
+def test_rows_have_models_of_their_own():
+    torch.manual_seed(0)
+    rows = torch.stack([torch.randn(500) * 10, torch.distributions.Laplace(0.0, 2.0).sample((500,)), torch.zeros(500)])
+    apart = sum(float(modelled_bits(row[None])) for row in rows)
+    assert float(modelled_bits(rows)) == pytest.approx(apart, rel=1e-5)
+    assert apart < float(modelled_bits(rows.reshape(1, -1)))
