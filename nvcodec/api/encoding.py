@@ -19,7 +19,7 @@ from nvcodec.api.grouping import cut, default_gof, group_lengths
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
-from nvcodec.api.resume import check_same, cut_to_groups, find_part, skip_written
+from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, skip_written
 from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings, OnProgress
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
@@ -30,9 +30,10 @@ from nvcodec.container import Reader as NvcReader
 from nvcodec.container.timing import timing_size
 from nvcodec.container.writer import group_size
 from nvcodec.engines.job import GroupJob, run_in_process
-from nvcodec.errors import InputError, ResumeError
+from nvcodec.errors import InputError, ResumeError, UsageError
 from nvcodec.hardware import fast_precision, pick_device, tune_allocator
 from nvcodec.video import Picture, Reader, SourceInfo, probe
+from nvcodec.video.encoders import CONTAINERS
 
 RETRIES = 3  # of a group that came out too large
 RETRY_MARGIN = 8  # bytes below what would just fit
@@ -51,11 +52,14 @@ def encode(
 
     ``settings`` are the fields of :class:`~nvcodec.api.settings.EncodeSettings`. ``"-"`` reads y4m from standard input
     or writes to standard output. Work goes to ``target.part``, a valid shorter nvc after every group, and gets its name
-    at the end; ``resume`` goes on with such a part if the source is a file. Raises the errors of :mod:`nvcodec.errors`.
+    at the end; ``resume`` goes on with such a part if the source is a file; settings that are not given are the part's.
+    Raises the errors of :mod:`nvcodec.errors`.
     """
-    chosen = EncodeSettings(**settings)
+    chosen = EncodeSettings(**(adopt(Path(target), settings) if resume else settings))
     files.check_source(source)
     files.check_target(source, target, overwrite)
+    if not files.is_stream(target) and Path(target).suffix.lower() in CONTAINERS:
+        raise UsageError(f"{target} has the name of a video; encode writes nvc files, decode writes videos")
     get_codec(chosen.codec)
     tune_allocator()
     with cpu_threads(chosen.threads) as threads:
@@ -119,7 +123,7 @@ class _Encode:
         self.lengths = group_lengths(total, self.gof, even=self.settings.gof is None) if total else []
         self.metadata = {
             "encoder": f"nvcodec {__version__}",
-            "settings": json.dumps(self._resolved()),
+            "settings": json.dumps(self._resolved(total)),
             **files.source_fingerprint(self.source),
         }
         passthrough = self.info.passthrough_bytes if self.info and self.settings.audio else 0
@@ -130,12 +134,13 @@ class _Encode:
         groups = max(1, len(self.lengths))
         self.budget = Budget.of(self.settings, fmt, total, groups, sizes, self.feed, self.started)
 
-    def _resolved(self) -> dict[str, str]:
+    def _resolved(self, total: int | None) -> dict[str, str]:
         """All that decides the bytes beside the source: what was chosen, and what this machine makes of it."""
+        alike = not total or self.lengths == group_lengths(total, self.gof, even=False)
         return {
             **self.settings.described(),
             "codec": self.codec,
-            "gof": str(self.gof),
+            "gof": str(self.gof) if alike else f"{self.gof} at most, even",
             "threads": str(self.threads),
             "device": self.device.partition(":")[0],
             "precision": self.precision,

@@ -40,7 +40,9 @@ def evaluate(
     files.check_source(coded, pipe=False)
     tune_allocator()
     with cpu_threads(threads), files.open_source(coded) as file, Reader(reference, audio=False, rgb=True) as source:
-        return _Evaluation(NvcReader(file), source, pick_device(device), on_progress).run()
+        with files.named(coded):
+            reader = NvcReader(file)
+        return _Evaluation(reader, source, pick_device(device), on_progress).run()
 
 
 class _Evaluation:

@@ -58,6 +58,9 @@ def make_result(
         more = [f"the result is {size - budget.goal} bytes over its goal"] if size > budget.goal else []
     elif settings.psnr is not None:
         goal, more = _psnr_goal(settings.psnr, tally)
+    if tally.hasty and settings.time_budget is not None:
+        count = f"{len(tally.hasty)} of {tally.groups} groups" if tally.groups > 1 else "the video"
+        more.append(f"time was short, {count} had few steps of fitting: give it more time for better pictures")
     return EncodeResult(
         str(path), writer.bytes_written, video_bytes, writer.frame_count, writer.group_count,
         8 * video_bytes / (form.width * form.height * writer.frame_count),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import Field, fields
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nvcodec.api.files import check_free, named, open_source, part_path
 from nvcodec.api.passthrough import PacketFeed
+from nvcodec.api.settings import EncodeSettings
 from nvcodec.container import Reader as NvcReader
-from nvcodec.errors import ResumeError, TruncatedError
+from nvcodec.errors import FormatError, ResumeError, TruncatedError
 from nvcodec.video import Picture
 
 
@@ -30,6 +33,41 @@ def check_same(old: NvcReader, metadata: dict[str, str]) -> NvcReader:
     if differences:
         raise ResumeError(f"cannot resume, the part was made otherwise: {'; '.join(differences)}")
     return old
+
+
+EXCLUSIVE = (("quality", "bpp", "size", "psnr"), ("preset", "time_budget"))  # one of each, at most
+
+
+def adopt(target: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """``given`` settings, and those of the part of ``target`` where nothing was given (None, or a field's default).
+
+    The part's are text from a file: what does not read as its field's type is left out, and found by the comparison.
+    """
+    part = part_path(target)
+    if not part.is_file():
+        return given
+    with open_source(part) as file, suppress(FormatError):
+        stored = _settings(NvcReader(file).metadata)
+        out = {field.name: given[field.name] for field in fields(EncodeSettings) if _chosen(field, given)}
+        for field in fields(EncodeSettings):
+            rivals = next((names for names in EXCLUSIVE if field.name in names), (field.name,))
+            if field.name in stored and not any(name in out and name in given for name in rivals):
+                with suppress(ValueError):
+                    out[field.name] = _value(str(field.type), stored[field.name])
+        return {**out, "device": given.get("device", "auto")}
+    return given
+
+
+def _chosen(field: Field[Any], given: dict[str, Any]) -> bool:
+    return given.get(field.name, field.default) != field.default
+
+
+def _value(annotation: str, text: str) -> Any:
+    """Text of a part's metadata as a setting's type; raises ValueError."""
+    if annotation.startswith("bool"):
+        return text == "True"
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+    return kinds[annotation.partition(" ")[0]](text)
 
 
 def find_part(target: Path, resume: bool, overwrite: bool) -> tuple[Path, bool]:

@@ -55,12 +55,12 @@ class EncodeSettings:
     def _check_ranges(self) -> None:
         bounds: dict[str, tuple[float, float]] = {
             "quality": (0, QUALITIES - 1), "bpp": (1e-5, 48), "size": (200, 1 << 50), "psnr": (5, 70),
-            "time_budget": (1, 1e8), "gof": (1, 4096), "seed": (0, 2**31 - 1), "threads": (1, 1024),
+            "time_budget": (1, 100_000_000), "gof": (1, 4096), "seed": (0, 2**31 - 1), "threads": (1, 1024),
         }  # fmt: skip
         for name, (low, high) in bounds.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # also refuses nan
-                raise UsageError(f"--{name.replace('_', '-')} is {low:g}..{high:g}, not {value:g}")
+                raise UsageError(f"--{name.replace('_', '-')} is {_text(low)} to {_text(high)}, not {value:g}")
         if self.model is not None:
             raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nvcodec.codecs.base import GroupPayload
+
+FEW_STEPS = 60  # of a fit: under this its pictures are poor
 
 
 @dataclass
@@ -18,6 +20,7 @@ class Tally:
     modelled_bytes: float = 0.0
     goals_met: bool = True
     lowest: tuple[int, float] | None = None  # number and PSNR of the worst group, dB
+    hasty: list[int] = field(default_factory=list)  # numbers of groups whose fit had few steps
     _psnr_sum: float = 0.0
 
     def add(self, payload: GroupPayload, frames: int, number: int) -> None:
@@ -28,6 +31,8 @@ class Tally:
         self.estimated_bytes += payload.estimated_bytes
         self.modelled_bytes += payload.modelled_bytes
         self.goals_met = self.goals_met and payload.goal_met
+        if 0 < payload.steps < FEW_STEPS:
+            self.hasty.append(number)
         self._psnr_sum += payload.psnr * frames
         if self.lowest is None or payload.psnr < self.lowest[1]:
             self.lowest = number, payload.psnr

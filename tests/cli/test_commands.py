@@ -174,7 +174,7 @@ def test_interrupted_encode_says_what_was_kept(api, cli, tmp_path):
     [
         ("encode i o --quality 3 --bpp 1", "exclude one another"),
         ("encode i o --preset fast --time-budget 5m", "exclude one another"),
-        ("encode i o --quality 99", "--quality is 0..63"),
+        ("encode i o --quality 99", "--quality is 0 to 63"),
         ("encode i o --codec hnrev", "--codec: there is no 'hnrev'; did you mean hnerv?"),
         ("encode i o --qualty 3", "there is no option --qualty; did you mean --quality?"),
         ("encode i", "missing: OUTPUT"),
