@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 CLIP = 3.0  # times the usual norm
 FORGET = 0.02  # weight of the newest norm in the usual one
-COLLAPSE = 2.5  # times the best error
+COLLAPSE = 8.0  # times the best error: frames differ, so that a running mean of few of them may rise several times
 KEEP_BELOW = 1.2  # times the best error: good enough to come back to
 KEEP_EVERY = 0.01  # of the whole fit
 

@@ -38,6 +38,6 @@ def test_after_a_collapse_the_good_parameters_are_back() -> None:
         for parameter in network.parameters():
             parameter.fill_(9.0)
     assert not checkpoint.watch(1.5, 0.2)
-    assert checkpoint.watch(3.0, 0.21) and checkpoint.returns == 1
+    assert checkpoint.watch(9.0, 0.21) and checkpoint.returns == 1
     assert all(torch.equal(p, g) for p, g in zip(network.parameters(), good, strict=True))
     assert checkpoint.watch(float("nan"), 0.22)
