@@ -36,7 +36,7 @@ class EncodeSettings:
     )
     time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h)", parse="duration")
     gof: int | None = option(None, "frames per group; each decodes alone (default: by length and size)")
-    model: str | None = option(None, "model size, where a codec has several")
+    model: str | None = option(None, "model size, where a codec has several", hidden=True)  # none of today's has
     seed: int = option(0, "seed of every random choice")
     threads: int | None = option(None, "CPU threads (default: all cores)")
     device: str = option("auto", "auto, cpu or cuda")

@@ -9,7 +9,7 @@ INTERRUPTED, TERMINATED, HUNG_UP, PIPE_CLOSED = 130, 143, 129, 141
 MEANINGS: dict[int, str] = {
     0: "done",
     1: "something unexpected; -v shows the traceback",
-    errors.UsageError.exit_code: "wrong call: an unknown option, two goals at once, the output exists (-y overwrites)",
+    errors.UsageError.exit_code: "wrong call: unknown option, two goals at once, the output exists",
     errors.InputError.exit_code: "the source cannot be read: missing, no video in it, no frames, interlaced",
     errors.FormatError.exit_code: "not an nvc file, or it breaks the specification",
     errors.DamagedError.exit_code: "the nvc file is damaged; what could be read was kept",

@@ -106,7 +106,10 @@ def colour_line(form: dict[str, Any]) -> str:
     """Primaries, transfer, matrix in words or numbers of ITU-T H.273, range, HDR."""
     colour = form["colour"]
     codes = [colour["primaries"], colour["transfer"], colour["matrix"]]
-    names = [known.get(code, str(code)) for code, known in zip(codes, (PRIMARIES, TRANSFERS, MATRICES), strict=True)]
+    names = [
+        "unspecified" if code == 2 else known.get(code, str(code))
+        for code, known in zip(codes, (PRIMARIES, TRANSFERS, MATRICES), strict=True)
+    ]
     said = names[0] if len(set(names)) == 1 else "/".join(names)
     span = "full range" if colour["full_range"] else "limited range"
     return ", ".join(["unspecified" if codes == [2, 2, 2] else said, span, *["HDR metadata"] * bool(form["mastering"])])

@@ -68,6 +68,8 @@ def _add(group: _ArgumentGroup, field: Field[Any], hint: Any, choices: Sequence[
             )
         return group.add_argument(flag, action="store_true", default=SUPPRESS, help=text)
     choices = field.metadata.get("choices") or choices
+    if field.metadata.get("hidden"):
+        text = SUPPRESS
     read, metavar = READERS[field.metadata["parse"]] if "parse" in field.metadata else TYPES[_plain_type(hint)]
     return group.add_argument(
         flag, type=Choice(choices) if choices else read, metavar=metavar, default=SUPPRESS, help=text
