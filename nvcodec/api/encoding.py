@@ -24,7 +24,7 @@ from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec
-from nvcodec.codecs.registry import AUTO, CODECS, get_codec
+from nvcodec.codecs.registry import AUTO, get_codec
 from nvcodec.container import Group, SequenceHeader, Unit, Writer
 from nvcodec.container import Reader as NvcReader
 from nvcodec.container.timing import timing_size
@@ -218,7 +218,7 @@ class _Encode:
         return self._start(file, reader, level_for(cost, first.size, max(frames, self.gof), alike=alike))
 
     def _start(self, file: BinaryIO, reader: Reader, level: int) -> Writer:
-        writer = Writer(file, SequenceHeader(self.format, CODECS[self.codec][0], level))
+        writer = Writer(file, SequenceHeader(self.format, get_codec(self.codec).codec_id, level))
         writer.write_metadata(self.metadata)
         for track in reader.tracks:
             writer.write_track(track)
