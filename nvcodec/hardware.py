@@ -1,7 +1,7 @@
 """What this machine does fast, found once and in one place; settings that follow from it.
 
-Machines differ: where the CPU has bf16 instructions, channels-last bf16 convolutions run at 2-5 times the speed of
-fp32; where it has not, they fall to reference kernels and run many times slower. So precision follows capability.
+Machines differ: where the CPU has bf16 instructions, channels-last bf16 convolutions are
+faster than fp32; where it has not, they fall to reference kernels and are far slower. So precision follows capability.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 def tune_allocator() -> bool:
     """Keep large blocks inside the heap (glibc), instead of mapping and faulting them anew at every allocation.
 
-    Speeds elementwise work on large tensors up several times; memory is then kept, not returned. Set the
+    Elementwise work on large tensors then meets no page faults; memory is then kept, not returned. Set the
     environment variable ``NVCODEC_NO_MALLOC_TUNING=1`` to leave the allocator alone. Returns whether it was tuned.
     """
     if os.environ.get(NO_MALLOC_TUNING) or not sys.platform.startswith("linux"):

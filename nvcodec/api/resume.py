@@ -42,7 +42,9 @@ def adopt(target: Path, given: dict[str, Any]) -> dict[str, Any]:
     """``given`` settings, and those of the part of ``target`` where nothing was given (None, or a field's default).
 
     The part's are text from a file: what does not read as its field's type is left out, and found by the comparison.
+    Raises TypeError for a setting that does not exist, UsageError for one that is out of bounds.
     """
+    EncodeSettings(**given)
     part = part_path(target)
     if not part.is_file():
         return given
@@ -51,7 +53,7 @@ def adopt(target: Path, given: dict[str, Any]) -> dict[str, Any]:
         out = {field.name: given[field.name] for field in fields(EncodeSettings) if _chosen(field, given)}
         for field in fields(EncodeSettings):
             rivals = next((names for names in EXCLUSIVE if field.name in names), (field.name,))
-            if field.name in stored and not any(name in out and name in given for name in rivals):
+            if isinstance(stored.get(field.name), str) and not any(name in out and name in given for name in rivals):
                 with suppress(ValueError):
                     out[field.name] = _value(str(field.type), stored[field.name])
         return {**out, "device": given.get("device", "auto")}

@@ -1,7 +1,7 @@
 """``--codec hnerv``: an embedding a frame and a shared decoder (HNeRV, Chen et al. 2023), coded with rate in the loop.
 
 The network shows the six half-size planes of 4:2:0. Embeddings are free parameters that start from the principal
-components of the frames: a linear encoder in closed form, worth several dB over a random start in short fits.
+components of the frames: a linear encoder in closed form, so that a short fit need not find one.
 """
 
 from __future__ import annotations

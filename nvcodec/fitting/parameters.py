@@ -27,7 +27,7 @@ def _perturb(values: Tensor, noise: bool, generator: torch.Generator | None) -> 
 def _step(log2_step: Tensor, noise: bool) -> Tensor:
     """The step itself; beside rounding it lies on the stream's grid already.
 
-    Rounded values gather at the borders of their bins, where moving a step by 2 % afterwards costs several dB.
+    Rounded values gather at the borders of their bins, so that no step may move afterwards.
     """
     if not noise:
         log2_step = log2_step + ((log2_step * STEP_GRID).round() / STEP_GRID - log2_step).detach()

@@ -34,7 +34,7 @@ def gaussian_window() -> Tensor:
 def _blur(x: Tensor) -> Tensor:
     """Separable 'valid' filter of each channel, (N, C, H, W) -> (N, C, H - 10, W - 10).
 
-    Depthwise in channels_last: many times faster on a CPU than a convolution of single-channel planes.
+    Depthwise in channels_last: faster on a CPU than a convolution of single-channel planes.
     """
     channels = x.shape[1]
     window = gaussian_window().to(x).expand(channels, 1, 1, WINDOW)

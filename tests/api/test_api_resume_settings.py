@@ -43,6 +43,17 @@ def test_nonsense_in_a_part_is_left_out(tmp_path: Path, part: Path) -> None:
     assert adopt(part, {"quality": 5}) == {"quality": 5}
 
 
+def test_settings_of_other_types_are_left_out(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = {"quality": [1], "gof": None, "seed": {"a": 1}, "threads": "many", "preset": "fast"}
+    monkeypatch.setattr("nvcodec.api.resume._settings", lambda metadata: stored)
+    assert adopt(part, {}) == {"preset": "fast", "device": "auto"}
+
+
+def test_a_setting_that_does_not_exist_is_refused(part: Path) -> None:
+    with pytest.raises(TypeError, match="qualty"):
+        adopt(part, {"qualty": 5})
+
+
 def test_an_nvc_file_has_no_name_of_a_video(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name of a video"):
         nvcodec.encode(clip, tmp_path / "a.mp4")
