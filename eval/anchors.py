@@ -24,9 +24,10 @@ import imageio_ffmpeg
 from eval.clips import find_clip
 from eval.compare import SourceFacts, compare, source_facts
 from eval.crf import CrfSearch
-from eval.process import Finished, commit, machine, run_measured
 from nvcodec.errors import NvcodecError, UsageError
 from nvcodec.metrics import bpp
+from nvcodec.study.processes import Finished, run_measured
+from nvcodec.study.provenance import commit, machine
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from eval.clips import find_clip
-from eval.process import Finished, nvcodec_command, run_measured
 from nvcodec.errors import NvcodecError
+from nvcodec.study.processes import Finished, nvcodec_command, run_measured
 
 
 def call(*arguments: str) -> Finished:

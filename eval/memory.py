@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from eval.process import ROOT, run_measured
+from nvcodec.study.processes import run_measured
+from nvcodec.study.provenance import ROOT
 
 _PATH = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
 _ENCODE = """

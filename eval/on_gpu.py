@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.process import commit, machine, run_measured
-from eval.results import Results
 from nvcodec.errors import NvcodecError, UsageError
+from nvcodec.study.processes import run_measured
+from nvcodec.study.provenance import commit, machine
+from nvcodec.study.results import Results
 
 QUALITIES = (16, 28, 40)  # of the fits: three sizes of network and of file
 

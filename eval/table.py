@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.clips import find_clip
-from eval.process import commit, machine, run_nvcodec
-from eval.results import Results
 from nvcodec.errors import NvcodecError, UsageError
+from nvcodec.study.processes import run_nvcodec
+from nvcodec.study.provenance import commit, machine
+from nvcodec.study.results import Results
 
 DEFAULT_CASES = ("bigbuckbunny.mp4:150kB,300kB", "bikes.mp4:75kB,150kB")
 HEADER = ("clip", "codec", "bytes", "bpp", "PSNR RGB", "PSNR YUV", "MS-SSIM", "encode s", "decode fps", "peak MB")

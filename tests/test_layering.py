@@ -39,7 +39,8 @@ FORBIDDEN_OUTSIDE = {  # third-party packages that a room must live without
     "fitting": {"av"},
     "training": {"av"},
 }
-NEVER = {"eval", "tests", "tools", "bitstream", "pickle", "torchac", "torchvision", "skvideo", "imageio_ffmpeg"}
+NEVER = {"eval", "tests", "tools", "bitstream", "pickle", "torchac", "torchvision", "skvideo"}
+ONLY_STUDY = {"imageio_ffmpeg", "ffmpeg", "matplotlib", "jinja2"}  # of an extra: nothing else may need them
 
 
 def files() -> list[Path]:
@@ -74,6 +75,8 @@ def breach(path: Path, module: str) -> str | None:
     here, parts = room_of(path), module.split(".")
     if parts[0] in NEVER or parts[0] in FORBIDDEN_OUTSIDE.get(here, set()):
         return f"{here} may not import {parts[0]}"
+    if parts[0] in ONLY_STUDY and here != "study":
+        return f"only study may import {parts[0]}, not {here}"
     if parts[0] != "nvcodec" or len(parts) < 2:
         return None
     there = parts[1]

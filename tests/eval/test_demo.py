@@ -1,7 +1,7 @@
 import json
 
 import eval.demo as demo
-from eval.process import Finished
+from nvcodec.study.processes import Finished
 
 
 def test_the_demo_calls_the_three_commands_and_sums_up(monkeypatch, tmp_path, capsys):

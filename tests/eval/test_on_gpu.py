@@ -8,8 +8,8 @@ import pytest
 import eval.gpu_parts as gpu_parts
 from eval.clips import sample_folder
 from eval.on_gpu import Part, main, parts, prepare, run_parts
-from eval.process import run_measured
-from eval.results import Results
+from nvcodec.study.processes import run_measured
+from nvcodec.study.results import Results
 
 
 def python(text: str, limit: float = 20, name: str = "part") -> Part:

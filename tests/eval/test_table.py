@@ -3,8 +3,8 @@ import argparse
 import pytest
 
 import eval.table as table
-from eval.process import Finished
 from nvcodec.errors import UsageError
+from nvcodec.study.processes import Finished
 
 MEASURED = {
     "bytes": 2100,

@@ -1,4 +1,4 @@
-"""Runs a command for `eval.process` and reports its time and memory: ``python spawn.py REPORT COMMAND...``.
+"""Runs a command for `nvcodec.study.processes` and reports its time and memory: ``python spawn.py REPORT COMMAND...``.
 
 A program of its own because Linux counts the memory of the process that forks into the peak of its child: measured from
 a parent that has torch loaded, nothing would ever seem to need less than torch. This one needs 10 MB.
@@ -11,6 +11,7 @@ import time
 
 
 def main() -> None:
+    """Runs the command of the arguments."""
     report, command = sys.argv[1], sys.argv[2:]
     start = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-from eval.results import Results
+from nvcodec.study.results import Results
 
 
 def test_rows_are_found_again(tmp_path):

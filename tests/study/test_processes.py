@@ -2,8 +2,9 @@ import sys
 
 import pytest
 
-from eval.process import ROOT, commit, machine, nvcodec_command, run_measured
 from nvcodec.errors import NvcodecError
+from nvcodec.study.processes import nvcodec_command, run_measured
+from nvcodec.study.provenance import ROOT, commit, machine
 
 
 def test_measures_a_fresh_process_and_not_this_one():

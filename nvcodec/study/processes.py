@@ -1,4 +1,4 @@
-"""Runs a command in a fresh process and measures it; says what machine and commit a number came from."""
+"""Runs a command in a fresh process and measures its wall clock, memory and output."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.errors import NvcodecError
-from nvcodec.hardware import cpu_model
 
-ROOT = Path(__file__).resolve().parent.parent
+_SPAWN = Path(__file__).with_name("spawn.py")
 _CALL = "import sys; from nvcodec.cli import main; sys.exit(main())"
 
 
@@ -57,7 +56,7 @@ def run_measured(command: Sequence[str], check: bool = True, limit: float | None
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report"), Path(folder, "stdout")
         with output.open("w") as stdout:
-            _run_group((sys.executable, "-ISs", str(ROOT / "eval" / "spawn.py"), str(report), *command), stdout, limit)
+            _run_group((sys.executable, "-ISs", str(_SPAWN), str(report), *command), stdout, limit)
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
         measured = json.loads(report.read_text())
@@ -89,29 +88,3 @@ def nvcodec_command() -> tuple[str, ...]:
 def run_nvcodec(*arguments: str, check: bool = True) -> Finished:
     """`run_measured` of ``nvcodec`` with these arguments."""
     return run_measured((*nvcodec_command(), *arguments), check)
-
-
-def commit() -> str:
-    """The short commit of this checkout, with ``+`` where tracked files were changed; "unknown" outside of git."""
-    try:
-        name = _git("rev-parse", "--short=10", "HEAD")
-        return name + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(*arguments: str) -> str:
-    command = ("git", "-C", str(ROOT), *arguments)
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def machine() -> str:
-    """CPU model, the cores that this process may use, and the GPU where torch sees one."""
-    cores = len(os.sched_getaffinity(0))
-    return f"{cpu_model()}, {cores} core{'s' if cores != 1 else ''}{_gpu()}"
-
-
-def _gpu() -> str:
-    import torch
-
-    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
