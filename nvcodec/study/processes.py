@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,29 +48,54 @@ class Finished:
         raise NvcodecError(f"no JSON object on stdout of: {' '.join(self.command)}")
 
 
-def run_measured(command: Sequence[str], check: bool = True, limit: float | None = None) -> Finished:
-    """Runs a command, stderr passed through, and waits for it, at most ``limit`` seconds.
+def run_measured(
+    command: Sequence[str], check: bool = True, limit: float | None = None, capture: bool = False
+) -> Finished:
+    """Runs a command and waits for it, at most ``limit`` seconds.
+
+    stderr is passed through, or with ``capture`` kept back; its last line then is part of the error.
 
     Raises:
         NvcodecError: it could not be started, took too long, or ended with another code than 0 unless ``check`` is off.
     """
     command = tuple(command)
     with tempfile.TemporaryDirectory() as folder:
-        report, output = Path(folder, "report"), Path(folder, "stdout")
-        with output.open("w") as stdout:
-            _run_group((sys.executable, "-ISs", str(_SPAWN), str(report), *command), stdout, limit)
+        report, output, errors = (Path(folder, name) for name in ("report", "stdout", "stderr"))
+        with output.open("w") as stdout, errors.open("w") as stderr:
+            spawn = (sys.executable, "-ISs", str(_SPAWN), str(report), *command)
+            _run_group(spawn, stdout, stderr if capture else None, limit)
+        said = errors.read_text(errors="replace").strip().splitlines()
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
         measured = json.loads(report.read_text())
-        finished = Finished(command=command, stdout=output.read_text(), **measured)
+        finished = Finished(command=command, stdout=output.read_text(errors="replace"), **measured)
     if check and finished.code != 0:
-        raise NvcodecError(f"exit code {finished.code} from: {' '.join(command)}")
+        why = f"{said[-1]} ({_ended(finished.code)})" if said else _ended(finished.code)
+        raise NvcodecError(f"{why} from: {' '.join(command)}")
     return finished
 
 
-def _run_group(command: Sequence[str], stdout: Any, limit: float | None) -> None:
+def _ended(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"
+
+
+_running: set[int] = set()  # process groups, so that an interrupted study can end what its threads wait for
+_lock = threading.Lock()
+
+
+def kill_running() -> None:
+    """Ends every command that any thread waits for in `run_measured`."""
+    with _lock:
+        for group in _running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+
+
+def _run_group(command: Sequence[str], stdout: Any, stderr: Any, limit: float | None) -> None:
     """Runs to the end; an interrupt or the limit ends the command and all that it started."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, process_group=0)
+    with _lock:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, process_group=0)
+        _running.add(process.pid)
     try:
         process.wait(limit)
     except BaseException as error:
@@ -77,6 +104,9 @@ def _run_group(command: Sequence[str], stdout: Any, limit: float | None) -> None
         if isinstance(error, subprocess.TimeoutExpired):
             raise NvcodecError(f"took longer than {limit:.0f} s: {' '.join(command[4:])}") from None
         raise
+    finally:
+        with _lock:
+            _running.discard(process.pid)
 
 
 def nvcodec_command() -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from nvcodec.errors import NvcodecError
-from nvcodec.study.processes import nvcodec_command, run_measured
+from nvcodec.study.processes import kill_running, nvcodec_command, run_measured
 from nvcodec.study.provenance import ROOT, commit, machine
 
 
@@ -26,6 +28,24 @@ def test_a_failure_is_named_with_its_command():
     assert run_measured([sys.executable, "-c", "raise SystemExit(3)"], check=False).code == 3
     with pytest.raises(NvcodecError, match="could not run"):
         run_measured(["/nowhere/to/be/found"])
+
+
+def test_what_a_captured_command_said_is_part_of_the_error(capfd):
+    call = [sys.executable, "-c", "import sys; print('first', file=sys.stderr); sys.exit('no such codec')"]
+    with pytest.raises(NvcodecError, match=r"no such codec \(exit code 1\)"):
+        run_measured(call, capture=True)
+    assert capfd.readouterr().err == ""
+
+
+def test_commands_of_other_threads_can_be_ended():
+    call = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(run_measured, call, check=False)
+        while not waiting.done():
+            kill_running()
+            time.sleep(0.05)
+        with pytest.raises(NvcodecError, match="could not run"):  # the one that reports was ended too
+            waiting.result()
 
 
 def test_the_last_json_object_is_found():
