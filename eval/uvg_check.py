@@ -1,0 +1,141 @@
+"""Checks of one file of a benchmark: picture size, bit depth, frame count, MD5. No more is read than that needs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nvcodec.errors import InputError
+from nvcodec.video.reader import Reader, probe
+
+_SIZE = re.compile(r"(?<![0-9])([0-9]{2,5})x([0-9]{2,5})(?![0-9])")
+_RATE = re.compile(r"(?<![0-9])([0-9]{1,3})fps")
+_DEPTH = re.compile(r"(?<![0-9])(8|10|12|16) ?b(?:it)?(?![a-z])|420p(10|12|16)")
+_MD5_LINE = re.compile(r"\\?([0-9a-fA-F]{32}) [ *](.{1,4096})")
+_MAX_MD5_FILE = 1 << 20  # bytes of a list of hashes
+_LOSSLESS = frozenset({"rawvideo", "ffv1", "ffvhuff", "huffyuv", "utvideo", "y4m"})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a file must hold; None: anything."""
+
+    shape: tuple[int, int] | None  # width, height
+    frames: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file, and why it is not what was wanted; ``note`` is what makes numbers differ though it is taken."""
+
+    path: Path
+    problem: str = ""
+    note: str = ""
+
+    def md5_problem(self, md5: Mapping[str, str]) -> str:
+        """Why the file is not the one of a list of hashes, or an empty text. Reads the whole file."""
+        wanted = md5.get(self.path.name)
+        if wanted is None:
+            return "is not in the list of MD5 sums"
+        with self.path.open("rb") as file:
+            actual = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return "" if actual == wanted else f"has MD5 {actual}, not {wanted}"
+
+
+@dataclass(frozen=True)
+class _Facts:
+    width: int
+    height: int
+    depth: int
+    frames: int
+    pixel_format: str
+    codec: str
+    input_options: str = ""  # FFmpeg's, where the file does not say what it is
+
+
+def examine(path: Path, wanted: Expected) -> Found:
+    """Whether a file is what is wanted. Nothing is raised: a file that cannot be read has a problem."""
+    try:
+        facts = _raw_facts(path) if path.suffix.lower() == ".yuv" else _probed_facts(path)
+    except (InputError, OSError) as error:
+        return Found(path, f"cannot be used: {_plain(error, path)}")
+    if wanted.shape is not None and (reason := _unlike(facts, wanted.shape)):
+        return Found(path, f"{reason}; convert it: {_conversion(path, facts, wanted.shape)}")
+    if wanted.frames is not None and facts.frames != wanted.frames:
+        return Found(path, f"has {facts.frames} frames, not {wanted.frames}")
+    lossy = facts.codec not in _LOSSLESS
+    return Found(path, note=f"is {facts.codec}: unless coded losslessly, it is not the published source" * lossy)
+
+
+def read_md5(path: Path) -> dict[str, str]:
+    """File name (without folder) -> hash in lower case, from lines as ``md5sum`` writes them.
+
+    Raises:
+        InputError: it cannot be read, or a line is of another form.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_MD5_FILE + 1).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not a text file'}") from None
+    if len(text) > _MAX_MD5_FILE:
+        raise InputError(f"{path}: too long for a list of MD5 sums")
+    found = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        if (match := _MD5_LINE.fullmatch(line)) is None:
+            raise InputError(f"{path}:{number}: not a line of md5sum (32 hexadecimal digits, two spaces, a name)")
+        found[match[2].rpartition("/")[2]] = match[1].lower()
+    return found
+
+
+def _raw_facts(path: Path) -> _Facts:
+    """Geometry by the name, frames by the size."""
+    name = path.stem.lower()
+    size, rate, depth = _SIZE.search(name), _RATE.search(name), _DEPTH.search(name)
+    if size is None:
+        raise InputError("its name does not say its size, as Beauty_1920x1080_120fps_420_8bit_YUV.yuv does")
+    width, height, bits = int(size[1]), int(size[2]), int((depth[1] or depth[2]) if depth else 8)
+    frame_bytes = (width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)) * (1 if bits == 8 else 2)
+    frames, rest = divmod(path.stat().st_size, frame_bytes)
+    if rest or not frames:
+        raise InputError(f"{path.stat().st_size} bytes are no whole number of {width}x{height} frames of {bits} bits")
+    pixels = "yuv420p" if bits == 8 else f"yuv420p{bits}le"
+    options = f"-f rawvideo -pix_fmt {pixels} -s {width}x{height} -r {rate[1] if rate else 120} "
+    return _Facts(width, height, bits, frames, pixels, "rawvideo", options)
+
+
+def _probed_facts(path: Path) -> _Facts:
+    info = probe(path)
+    frames = info.frame_count
+    if frames is None:  # frame headers of a y4m file that have fields, or packets that say too little
+        with Reader(path) as reader:
+            frames = sum(1 for _ in reader)
+    form = info.format
+    return _Facts(form.width, form.height, form.bit_depth, frames, info.pixel_format, info.codec)
+
+
+def _unlike(facts: _Facts, shape: tuple[int, int]) -> str:
+    said = f"is {facts.width}x{facts.height}, {facts.depth} bits"
+    if (facts.width, facts.height) != shape or facts.depth != 8:
+        return f"{said}, not {shape[0]}x{shape[1]}, 8 bits: its numbers are not the benchmark's"
+    if facts.pixel_format not in ("yuv420p", "yuvj420p"):
+        return f"is {facts.pixel_format}, not 4:2:0"
+    return ""
+
+
+def _conversion(path: Path, facts: _Facts, shape: tuple[int, int]) -> str:
+    width, height = shape
+    scale = "" if (facts.width, facts.height) == shape else f"-vf scale={width}:{height} "
+    stem = re.split(r"[_.]", path.stem)[0]
+    return f"ffmpeg {facts.input_options}-i {path.name} {scale}-pix_fmt yuv420p {stem}_{width}x{height}.y4m"
+
+
+def _plain(error: Exception, path: Path) -> str:
+    """The message without the path, which stands before it already."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.removeprefix(f"{path}: ")
