@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nvcodec.errors import UsageError
 from nvcodec.metrics.psnr import Planes, mse, psnr_from_mse, weigh_yuv
-from nvcodec.metrics.ssim import ms_ssim_rgb
+from nvcodec.metrics.ssim import ms_ssim_db, similarity_rgb
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class FrameMetrics:
     mse_v: float
     bit_depth: int = 8
     mse_rgb: float | None = None
+    ssim: float | None = None  # of RGB; None if not asked for or a side is under 11 pixels
     ms_ssim: float | None = None  # of RGB; None if not asked for or a side is under 161 pixels
 
     @property
@@ -52,6 +53,7 @@ class FrameMetrics:
         decoded: Planes,
         bit_depth: int = 8,
         rgb: tuple[NDArray[Any], NDArray[Any]] | None = None,
+        with_ssim: bool = True,
         with_ms_ssim: bool = True,
     ) -> FrameMetrics:
         """Compares (Y, U, V) planes and, where given, a pair of uint8 (H, W, 3) RGB pictures (reference, decoded).
@@ -62,7 +64,8 @@ class FrameMetrics:
         y, u, v = (mse(a, b) for a, b in zip(reference, decoded, strict=True))
         if rgb is None:
             return cls(y, u, v, bit_depth)
-        return cls(y, u, v, bit_depth, mse(*rgb), ms_ssim_rgb(*rgb) if with_ms_ssim else None)
+        ssim, ms_ssim = similarity_rgb(*rgb, multi_scale=with_ms_ssim) if with_ssim or with_ms_ssim else (None, None)
+        return cls(y, u, v, bit_depth, mse(*rgb), ssim if with_ssim else None, ms_ssim)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class SequenceResult:
     """Means over the frames of a sequence.
 
     ``psnr_*`` is the mean of the frames' PSNRs (the convention of every table of the project); ``psnr_*_of_mse`` is the
-    PSNR of the mean error, which weighs bad frames more and is never higher.
+    PSNR of the mean error, which weighs bad frames more and is never higher. ``ms_ssim_db`` is -10 log10(1 - x) of the
+    mean ``ms_ssim``.
     """
 
     frames: int
@@ -79,7 +83,12 @@ class SequenceResult:
     psnr_v: float
     psnr_yuv: float
     psnr_rgb: float | None
+    ssim: float | None
     ms_ssim: float | None
+    ms_ssim_db: float | None
+    psnr_y_of_mse: float
+    psnr_u_of_mse: float
+    psnr_v_of_mse: float
     psnr_yuv_of_mse: float
     psnr_rgb_of_mse: float | None
     mse_yuv: float  # (6Y + U + V) / 8 of the mean errors, on the 8-bit scale
@@ -137,7 +146,7 @@ class SequenceMetrics:
         means = {name: self._mean(name) for name in _MEANS}
         of_mse = [psnr_from_mse(self._sums[name] / self.frames, depth) for name in ("mse_y", "mse_u", "mse_v")]
         mse_yuv = weigh_yuv(*(self._sums[name] / self.frames for name in ("mse_y", "mse_u", "mse_v")))
-        mse_rgb = means["mse_rgb"]
+        mse_rgb, ms_ssim = means["mse_rgb"], means["ms_ssim"]
         return SequenceResult(
             frames=self.frames,
             psnr_y=self._sums["psnr_y"] / self.frames,
@@ -145,7 +154,12 @@ class SequenceMetrics:
             psnr_v=self._sums["psnr_v"] / self.frames,
             psnr_yuv=self._sums["psnr_yuv"] / self.frames,
             psnr_rgb=means["psnr_rgb"],
-            ms_ssim=means["ms_ssim"],
+            ssim=means["ssim"],
+            ms_ssim=ms_ssim,
+            ms_ssim_db=None if ms_ssim is None else ms_ssim_db(ms_ssim),
+            psnr_y_of_mse=of_mse[0],
+            psnr_u_of_mse=of_mse[1],
+            psnr_v_of_mse=of_mse[2],
             psnr_yuv_of_mse=weigh_yuv(*of_mse),
             psnr_rgb_of_mse=None if mse_rgb is None else psnr_from_mse(mse_rgb),
             mse_yuv=mse_yuv / 4.0 ** (depth - 8),
@@ -169,5 +183,6 @@ _MEANS = (
     "psnr_v",
     "psnr_yuv",
     "psnr_rgb",
+    "ssim",
     "ms_ssim",
 )

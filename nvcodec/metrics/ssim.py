@@ -6,6 +6,7 @@ An 11x11 Gaussian window of sigma 1.5, evaluated where it fits whole ("valid"), 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ SIGMA = 1.5
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang 2003, one a scale, finest first
 MIN_SIDE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 """Smallest picture side, 161, at which the window still fits at the fifth scale; below it MS-SSIM is None."""
+
+DB_CAP = 100.0
+"""dB reported for an MS-SSIM of 1, and never exceeded."""
 
 _STRIP = 1 << 19  # values blurred at a time: 2 MB stay in cache, whatever the size of the picture
 
@@ -108,6 +112,25 @@ def ms_ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> Tensor:
                 padding = (x.shape[2] % 2, x.shape[3] % 2)
                 x, y = F.avg_pool2d(x, 2, padding=padding), F.avg_pool2d(y, 2, padding=padding)
     return product.mean(1).float()
+
+
+def ms_ssim_db(value: float) -> float:
+    """-10 log10(1 - x) of an MS-SSIM, in dB, at most `DB_CAP`: it spreads the values near 1 out."""
+    return DB_CAP if value >= 1 else min(DB_CAP, -10 * math.log10(1 - value))
+
+
+@torch.no_grad()
+def similarity_rgb(
+    reference: NDArray[Any], decoded: NDArray[Any], peak: float = 255.0, multi_scale: bool = True
+) -> tuple[float | None, float | None]:
+    """SSIM and MS-SSIM of two integer RGB pictures of shape (H, W, 3).
+
+    SSIM is None where a side is under 11 pixels, MS-SSIM under `MIN_SIDE` or without ``multi_scale``.
+    """
+    if reference.ndim != 3 or min(reference.shape[:2]) < WINDOW:
+        return None, None
+    x, y = (torch.from_numpy(picture.astype("float32")).permute(2, 0, 1)[None] for picture in (reference, decoded))
+    return float(ssim(x, y, peak)), ms_ssim_rgb(reference, decoded, peak) if multi_scale else None
 
 
 @torch.no_grad()

@@ -1,0 +1,108 @@
+"""A clip against what an encoder made of it: all measures of a row, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from nvcodec.api.threads import cpu_threads
+from nvcodec.errors import InputError, NvcodecError
+from nvcodec.format import VideoFormat
+from nvcodec.metrics import FrameMetrics, SequenceMetrics
+from nvcodec.study.coded import Source
+from nvcodec.video import Picture, Reader, probe, yuv420_to_rgb
+
+_DB_DIGITS, _RATIO_DIGITS = 4, 6  # of the values per frame
+_PLANES = ("psnr_y", "psnr_u", "psnr_v", "psnr_yuv", "psnr_rgb")
+_RATIOS = ("ssim", "ms_ssim")
+_NOT_IN_ROWS = ("mse_yuv",)
+
+
+def measure(source: Source, decoded: Path, metrics: Sequence[str], threads: int = 1) -> dict[str, Any]:
+    """The measures of a row, and ``per_frame`` lists of them, of ``decoded`` against the source, matched by index.
+
+    ``decoded`` is y4m of 4:2:0 pictures. Planes are compared with the 4:2:0 pictures that were coded, RGB with the
+    source's own where it has more than these. ``metrics`` are of `settings.METRICS`; PSNR is always there. ``vmaf``
+    is left out, with a note on stderr, where no ffmpeg with libvmaf is found.
+
+    Raises:
+        InputError: a file cannot be read, or sizes, bit depths or frame counts differ.
+    """
+    sequence, frames = SequenceMetrics(), []
+    for values in _frames(source, decoded, "ssim" in metrics, "ms-ssim" in metrics):
+        sequence.add(values)
+        frames.append(values)
+    result = {name: value for name, value in sequence.result().as_dict().items() if name not in _NOT_IN_ROWS}
+    per_frame = _per_frame(frames)
+    return {**result, "per_frame": per_frame}
+
+
+def _frames(source: Source, decoded: Path, with_ssim: bool, with_ms_ssim: bool) -> Iterator[FrameMetrics]:
+    fmt = source.format
+    with Reader(source.clip, audio=False, rgb=True) as reference, Reader(decoded, audio=False) as other:
+        _check_size(fmt, other.format)
+        for ours, theirs in zip_longest(reference, other):
+            if ours is None or theirs is None:
+                raise InputError(_uneven(source, decoded))
+            rgb = _rgb(ours, fmt), yuv420_to_rgb(theirs, fmt)
+            yield FrameMetrics.of(ours.planes, theirs.planes, fmt.bit_depth, rgb, with_ssim, with_ms_ssim)
+
+
+def _rgb(picture: Picture, fmt: VideoFormat) -> Any:
+    return yuv420_to_rgb(picture, fmt) if picture.rgb is None else picture.rgb
+
+
+def _check_size(wanted: VideoFormat, found: VideoFormat) -> None:
+    for name in ("width", "height", "bit_depth"):
+        if getattr(wanted, name) != getattr(found, name):
+            what = name.replace("_", " ")
+            raise InputError(f"{what} differs: {getattr(wanted, name)} in the source, {getattr(found, name)} decoded")
+
+
+def _uneven(source: Source, decoded: Path) -> str:
+    with Reader(decoded, audio=False) as reader:
+        count = sum(1 for _ in reader)
+    return f"{source.name} has {source.frames} frames, its decode {count}"
+
+
+def _per_frame(frames: Sequence[FrameMetrics]) -> dict[str, list[float | None]]:
+    """Lists by name, rounded; what no frame has is left out."""
+    lists: dict[str, list[float | None]] = {}
+    for names, digits in ((_PLANES, _DB_DIGITS), (_RATIOS, _RATIO_DIGITS)):
+        for name in names:
+            values = [getattr(frame, name) for frame in frames]
+            if any(value is not None for value in values):
+                lists[name] = [None if value is None else round(value, digits) for value in values]
+    return lists
+
+
+def measure_command(source: Source, decoded: Path, metrics: Sequence[str], threads: int = 1) -> list[str]:
+    """`measure` as a command, which prints the result as one JSON object on stdout."""
+    named = {"name": source.name, "clip": str(source.clip), "pictures": str(source.pictures), "frames": source.frames}
+    job = {**named, "decoded": str(decoded), "metrics": list(metrics), "threads": threads}
+    return [sys.executable, "-m", "nvcodec.study.measure", json.dumps(job)]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what `measure_command` says; an error is one line on stderr and its exit code."""
+    job = json.loads(arguments[0])
+    clip, pictures, threads = Path(job["clip"]), Path(job["pictures"]), job["threads"]
+    try:
+        fmt = probe(clip).format
+        source = Source(job["name"], clip, pictures, fmt, job["frames"], fmt.frame_rate or Fraction(25))
+        with cpu_threads(threads):
+            result = measure(source, Path(job["decoded"]), job["metrics"], threads)
+    except NvcodecError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
