@@ -48,6 +48,11 @@ def cpu_flags() -> frozenset[str]:
     return frozenset()
 
 
+def cpu_count() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cpu_model() -> str:
     """The CPU's name for reports."""
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nvcodec.errors import UsageError
+from nvcodec.hardware import cpu_count
 
 
 @contextmanager
@@ -21,8 +22,7 @@ def cpu_threads(wanted: int | None) -> Iterator[int]:
         raise UsageError(f"--threads is at least 1, not {wanted}")
 
     before = torch.get_num_threads()
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = wanted or (before if "OMP_NUM_THREADS" in os.environ else affinity)
+    count = wanted or (before if "OMP_NUM_THREADS" in os.environ else cpu_count())
     torch.set_num_threads(count)
     try:
         yield count

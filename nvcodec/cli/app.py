@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("info", "what an nvc file holds"),
     "verify": ("verify", "check every checksum and hash of an nvc file"),
     "eval": ("evaluate", "measure an nvc file against its source: size, PSNR, MS-SSIM, speed"),
+    "rd": ("rd", "measure rate-distortion curves of codecs and classical anchors"),
     "codecs": ("codecs", "list the codecs"),
     "completion": ("completion", "print a completion script for bash or zsh"),
 }

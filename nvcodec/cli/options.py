@@ -17,6 +17,9 @@ READERS: dict[str, tuple[Callable[[str], Any], str]] = {  # metadata["parse"] ->
     "size": (units.parse_size, "SIZE"),
     "duration": (units.parse_duration, "TIME"),
     "range": (units.parse_range, "START:STOP"),
+    "names": (units.parse_names, "A,B"),
+    "numbers": (units.parse_numbers, "X,Y"),
+    "shape": (units.parse_shape, "WxH"),
 }
 TYPES: dict[Any, tuple[Callable[[str], Any], str]] = {
     int: (units.parse_int, "N"),

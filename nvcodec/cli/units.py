@@ -57,6 +57,27 @@ def parse_range(text: str) -> tuple[int | None, int | None]:
     return start, stop
 
 
+def parse_names(text: str) -> tuple[str, ...]:
+    """Names with commas between; raises :class:`argparse.ArgumentTypeError`."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise ArgumentTypeError(f"{text!r} is not a list of names; write A,B,C")
+    return names
+
+
+def parse_numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas between; raises :class:`argparse.ArgumentTypeError`."""
+    return tuple(parse_float(part) for part in parse_names(text))
+
+
+def parse_shape(text: str) -> tuple[int, int]:
+    """(width, height) of "1280x640"; raises :class:`argparse.ArgumentTypeError`."""
+    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip(), re.ASCII)
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is not a size in pixels; write WIDTHxHEIGHT, as in 1280x640")
+    return int(match[1]), int(match[2])
+
+
 def parse_int(text: str) -> int:
     """A whole number; raises :class:`argparse.ArgumentTypeError`."""
     if re.fullmatch(r"[+-]?\d{1,18}", text.strip(), re.ASCII) is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +9,7 @@ from typing import Any
 
 from nvcodec._version import __version__
 from nvcodec.cli.messages import Messages, write_line
-from nvcodec.hardware import cpu_flags, cpu_model, fast_precision, pick_device
+from nvcodec.hardware import cpu_count, cpu_flags, cpu_model, fast_precision, pick_device
 
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")  # that choose code paths
 
@@ -38,7 +37,7 @@ def collect() -> dict[str, Any]:
         "torch": f"{torch.__version__}{_cuda_build(torch)}",
         "device": f"{device} ({torch.cuda.get_device_name() if device != 'cpu' else cpu_model()})",
         "precision": f"{fast_precision(device)} while encoding, fp32 while decoding",
-        "threads": str(_cores()),
+        "threads": str(cpu_count()),
         "cpu flags": [flag for flag in FLAGS if flag in cpu_flags()],
         "native": _native(),
         "video": _video(),
@@ -47,10 +46,6 @@ def collect() -> dict[str, Any]:
 
 def _cuda_build(torch: Any) -> str:
     return f" (CUDA {torch.version.cuda})" if torch.version.cuda else " (CPU build)"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _native() -> str:

@@ -86,6 +86,7 @@ class Codec(Protocol):
 
     name: str
     codec_id: int
+    family: str  # "fitted" to each group of frames, or "trained" once: studies tell them apart
 
     def encode_group(
         self,

@@ -67,6 +67,7 @@ class FittedCodec(ABC):
 
     name: str
     codec_id: int
+    family = "fitted"
 
     # what a family says
 

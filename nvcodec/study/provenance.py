@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from functools import cache
 from pathlib import Path
 
 from nvcodec._version import __version__
-from nvcodec.hardware import cpu_model
+from nvcodec.hardware import cpu_count, cpu_model
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # of a checkout; an installed package has no commit
 
@@ -33,7 +32,7 @@ def _git(*arguments: str) -> str:
 @cache
 def machine() -> str:
     """CPU model, the cores that this process may use, and the GPU where torch sees one."""
-    cores = len(os.sched_getaffinity(0))
+    cores = cpu_count()
     return f"{cpu_model()}, {cores} core{'s' if cores != 1 else ''}{_gpu()}"
 
 

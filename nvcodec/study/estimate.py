@@ -1,0 +1,83 @@
+"""How long a study's points will take, roughly: for a plan to be looked at before it is run."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nvcodec.study.points import NeuralSpec, Point
+from nvcodec.study.rawfiles import is_raw, parse_name
+from nvcodec.study.rows import Row
+from nvcodec.study.settings import StudySettings
+from nvcodec.video import probe
+
+# Seconds a megapixel of 4:2:0 video on one core of the 2020s, orders of magnitude: rows that exist replace them.
+_ANCHORS = {"x264": 0.05, "x265": 0.15, "svtav1": 0.06, "aom": 0.6, "vvenc": 1.5}
+_ANCHOR_PRESETS = {"veryslow": 8.0, "placebo": 20.0, "slower": 4.0, "slow": 2.0, "veryfast": 0.4, "ultrafast": 0.15}
+_PRESETS = {"faster": 1.0, "fast": 3.0, "medium": 10.0, "slow": 32.0, "slower": 100.0}
+_MEASURING = 0.15  # decoding and all metrics
+_START = 5.0  # seconds of three processes that start
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What of a clip decides how long it takes."""
+
+    pixels: int  # of a frame
+    frames: int
+
+    @property
+    def megapixels(self) -> float:
+        """Of all frames."""
+        return self.pixels * self.frames / 1e6
+
+
+def look(path: Path, settings: StudySettings) -> Clip:
+    """Size and length of a clip as the study will cut it, from its headers alone.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if is_raw(path):
+        layout = parse_name(path.name)
+        width, height, frames = layout.width, layout.height, path.stat().st_size // layout.frame_bytes
+    else:
+        info = probe(path)
+        width, height, frames = info.format.width, info.format.height, info.frame_count or 0
+    if settings.crop is not None:
+        width, height = settings.crop
+    return Clip(width * height, min(frames, settings.frames or frames))
+
+
+class Estimates:
+    """Guesses that learn: a curve that has rows is scaled by their time a megapixel."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._measured: defaultdict[str, list[float]] = defaultdict(list)
+        for row in rows:
+            if row.encode_seconds and row.width and row.height and row.frames:
+                megapixels = row.width * row.height * row.frames / 1e6
+                self._measured[row.label].append(math.log(row.encode_seconds / megapixels))
+
+    def seconds(self, point: Point, clip: Clip) -> float:
+        """Encoding, decoding and measuring of one point."""
+        return self._encoding(point, clip) + _MEASURING * clip.megapixels + _START
+
+    def _encoding(self, point: Point, clip: Clip) -> float:
+        spec = point.spec
+        if isinstance(spec, NeuralSpec) and spec.time_budget is not None:
+            return spec.time_budget
+        if known := self._measured.get(point.label):
+            return math.exp(sum(known) / len(known)) * clip.megapixels
+        if isinstance(spec, NeuralSpec):
+            return _PRESETS.get(spec.preset or "", 10.0) * clip.megapixels
+        preset = spec.configuration.split(" ")[0]
+        return _ANCHORS.get(spec.codec, 0.5) * _ANCHOR_PRESETS.get(preset, 1.0) * clip.megapixels
+
+
+def total_seconds(seconds: Sequence[float], jobs: int) -> float:
+    """Wall clock of these points, ``jobs`` at a time; never less than the longest one."""
+    return max([sum(seconds) / jobs, *seconds], default=0.0)

@@ -1,0 +1,206 @@
+"""Runs a study: each point a real file, decoded in a fresh process, measured, and kept as one line of JSON."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nvcodec._version import __version__
+from nvcodec.errors import NvcodecError, OutputError
+from nvcodec.hardware import cpu_count
+from nvcodec.metrics.bits import bpp
+from nvcodec.study import anchors, neural, sources
+from nvcodec.study.coded import Coded, Source
+from nvcodec.study.measure import measure_command
+from nvcodec.study.points import NeuralSpec, Point
+from nvcodec.study.processes import kill_running, run_measured
+from nvcodec.study.provenance import commit, machine
+from nvcodec.study.results import Results
+from nvcodec.study.rows import Row
+from nvcodec.study.settings import StudySettings
+
+
+@dataclass(frozen=True)
+class Event:
+    """One point has ended: its row, and how far the study is."""
+
+    row: Row
+    done: int  # points with a row, those of earlier calls counted
+    total: int
+    seconds: float  # that this point took
+
+
+OnEvent = Callable[[Event], None]
+
+
+def open_results(path: Path) -> Results:
+    """The results of earlier calls in ``path``, which need not be there.
+
+    Raises:
+        OutputError: the file is something else than rows of results, or is a folder.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(1)
+    except FileNotFoundError:
+        head = b""
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from None
+    if head not in (b"", b"{"):
+        raise OutputError(f"{path} is not a file of results; nothing was written to it")
+    return Results(path)
+
+
+def finished(points: Sequence[Point], results: Results) -> list[Row]:
+    """The rows that are there already, in the order of the points; failed ones are not finished."""
+    rows = (results.get(point.key) for point in points)
+    return [Row.from_dict(row) for row in rows if row is not None and not row.get("error")]
+
+
+def run_study(
+    points: Sequence[Point], settings: StudySettings, out: Path, on_event: OnEvent | None = None
+) -> list[Row]:
+    """Runs the points that ``out`` has no row of, ``settings.jobs`` at a time; gives the rows of all of them.
+
+    A point that fails leaves a row with ``error`` and is tried again by the next call. An interrupt ends what runs and
+    keeps what is whole.
+
+    Raises:
+        OutputError: ``out`` cannot be written.
+    """
+    results = open_results(out)
+    done = {row.key for row in finished(points, results)}
+    todo = [point for point in points if point.key not in done]
+    with tempfile.TemporaryDirectory(prefix="nvcodec-study-") as folder:
+        study = _Study(settings, results, Path(folder), on_event, len(points) - len(todo), len(points))
+        study.run(todo)
+    return [Row.from_dict(row) for row in (results.get(point.key) for point in points) if row is not None]
+
+
+class _Study:
+    """One call of `run_study`."""
+
+    def __init__(
+        self, settings: StudySettings, results: Results, folder: Path, on_event: OnEvent | None, done: int, total: int
+    ) -> None:
+        self.settings, self.results, self.folder, self.on_event = settings, results, folder, on_event
+        self.done, self.total = done, total
+        self.threads = settings.threads or max(1, cpu_count() // settings.jobs)
+        self.sources: dict[Path, Source] = {}
+        self.lock = threading.Lock()
+
+    def run(self, points: Sequence[Point]) -> None:
+        """Rows are written by this thread alone; the workers wait for processes."""
+        with ThreadPoolExecutor(self.settings.jobs) as pool:
+            running = [pool.submit(self.point, point) for point in points]
+            try:
+                for future in as_completed(running):
+                    self.take(future.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                while any(future.running() for future in running):  # one may be about to start its next command
+                    kill_running()
+                    time.sleep(0.05)
+                raise
+
+    def take(self, row: Row) -> None:
+        try:
+            self.results.add(row.key, row.as_dict())
+        except OSError as error:
+            raise OutputError(f"{self.results.path}: {error.strerror}") from None
+        self.done += not row.error
+        if self.on_event is not None:
+            self.on_event(Event(row, self.done, self.total, _seconds(row)))
+
+    def point(self, point: Point) -> Row:
+        """The row of one point; a failure is a row as well, and says why."""
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        facts = {**_identity(point), "threads": self.threads, "jobs": self.settings.jobs, "started": started}
+        facts |= {"commit": commit(), "version": __version__, "machine": machine()}
+        try:
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                return self.measured(point, Path(folder), facts)
+        except (NvcodecError, OSError) as error:
+            return Row.from_dict({**facts, "error": f"{type(error).__name__}: {error}"})
+
+    def measured(self, point: Point, folder: Path, facts: dict[str, object]) -> Row:
+        source = self.source(point)
+        coded = self.encode(point, source, folder)
+        command = measure_command(source, coded.decoded, self.settings.metrics, self.threads)
+        measuring = run_measured(command, capture=True)
+        measures = measuring.last_object()
+        if coded.frame_bits:
+            measures.setdefault("per_frame", {})["bits"] = coded.frame_bits
+        if self.settings.keep is not None:
+            _keep(coded.file, Path(self.settings.keep), point)
+        row = {**facts, **_facts(source, coded), **measures, "measure_seconds": measuring.seconds}
+        return Row.from_dict(row)
+
+    def encode(self, point: Point, source: Source, folder: Path) -> Coded:
+        if isinstance(point.spec, NeuralSpec):
+            return neural.encode(point.spec, point.setting, source, folder, self.threads, self.settings)
+        return anchors.encode(point.spec, point.setting, source, folder, self.threads, self.settings.keyint)
+
+    def source(self, point: Point) -> Source:
+        """The clip made ready, once for all of its points."""
+        with self.lock:
+            if point.clip not in self.sources:
+                cut = self.settings.frames, self.settings.crop
+                self.sources[point.clip] = sources.prepare(point.clip, self.folder, *cut)
+            return self.sources[point.clip]
+
+
+def _identity(point: Point) -> dict[str, object]:
+    family = "classical" if not isinstance(point.spec, NeuralSpec) else point.spec.family
+    return {
+        "key": point.key,
+        "clip": point.clip.name,
+        "codec": point.spec.codec,
+        "configuration": point.spec.configuration,
+        "rate": point.rate,
+        "family": family,
+        "bpp": 0.0,
+    }
+
+
+def _facts(source: Source, coded: Coded) -> dict[str, object]:
+    fps = float(source.frame_rate)
+    rate = bpp(coded.video_bytes, source.format.width, source.format.height, source.frames)
+    return {
+        "width": source.format.width,
+        "height": source.format.height,
+        "frames": source.frames,
+        "fps": fps,
+        "bit_depth": source.format.bit_depth,
+        "bytes": coded.bytes,
+        "video_bytes": coded.video_bytes,
+        "bpp": rate,
+        "kbps": 8 * coded.video_bytes / source.frames * fps / 1000,
+        "encode_seconds": coded.encode.seconds,
+        "decode_seconds": coded.decode.seconds,
+        "decode_fps": source.frames / coded.decode.seconds,
+        "encode_peak_bytes": coded.encode.peak_bytes,
+        "decode_peak_bytes": coded.decode.peak_bytes,
+        "command": coded.command,
+        "decode_command": coded.decode_command,
+        "encoder": coded.encoder,
+        "groups": [{"first_frame": g.first_frame, "frames": g.frames, "bits": g.bits} for g in coded.groups],
+    }
+
+
+def _seconds(row: Row) -> float:
+    return sum(part or 0.0 for part in (row.encode_seconds, row.decode_seconds, row.measure_seconds))
+
+
+def _keep(file: Path, folder: Path, point: Point) -> None:
+    name = re.sub(r"[^\w.+-]+", "_", f"{point.clip.stem} {point.label} {point.rate} {point.options}").strip("_")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, folder / f"{name}{file.suffix}")

@@ -1,0 +1,141 @@
+"""Studies that really run, on a clip of a few small frames."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("imageio_ffmpeg")
+pytest.importorskip("ffmpeg")
+
+from nvcodec.cli import main
+from nvcodec.errors import OutputError
+from nvcodec.study import runner
+from nvcodec.study.points import plan
+from nvcodec.study.rows import Row, read_rows
+from nvcodec.study.runner import run_study
+from nvcodec.study.settings import StudySettings
+
+
+@pytest.fixture(scope="module")
+def clip(carphone, make_clip):
+    return make_clip(carphone, 96, 80, 6)
+
+
+QUICK = StudySettings(
+    codecs=("hnerv:faster",), anchors=("x264:ultrafast",), qualities=(24,), crfs=(24, 36), metrics=("psnr",), threads=1
+)
+
+
+@pytest.fixture(scope="module")
+def study(clip, tmp_path_factory):
+    """(points, file of results, rows, events) of one study that ran to its end."""
+    out = tmp_path_factory.mktemp("study") / "r.jsonl"
+    points, events = plan([clip], QUICK), []
+    return points, out, run_study(points, QUICK, out, events.append), events
+
+
+def test_every_point_is_a_row_with_all_that_a_reader_needs(study):
+    points, out, rows, events = study
+    assert [row.key for row in rows] == [point.key for point in points]
+    assert [event.done for event in events] == [1, 2, 3]
+    for row in rows:
+        assert not row.error
+        assert row.bpp == pytest.approx(8 * row.video_bytes / (row.width * row.height * row.frames))
+        assert row.kbps == pytest.approx(8 * row.video_bytes / row.frames * row.fps / 1000)
+        assert 15 < row.psnr_yuv < 60
+        assert row.encode_seconds > 0 and row.decode_fps > 0 and row.encode_peak_bytes > 1e6
+        assert len(row.per_frame["psnr_yuv"]) == row.frames == 6
+        assert abs(sum(row.per_frame["bits"]) - 8 * row.video_bytes) < 8 * 6
+        assert sum(group["bits"] for group in row.groups) == 8 * row.video_bytes
+        assert row.commit and row.version and row.machine and row.encoder
+        assert not any(word.startswith("/") for word in row.command.split())
+    assert {row.family for row in rows} == {"classical", "fitted"}
+    ours = next(row for row in rows if row.family == "fitted")
+    assert ours.command.startswith("nvcodec encode ") and "--quality 24" in ours.command
+    assert read_rows([out]) == rows
+
+
+def test_a_second_call_runs_nothing(study, monkeypatch):
+    points, out, rows, _ = study
+    monkeypatch.setattr(runner._Study, "point", lambda *_: pytest.fail("ran again"))
+    assert run_study(points, QUICK, out) == rows
+
+
+def test_a_failed_point_is_a_row_and_is_tried_again(clip, tmp_path, monkeypatch):
+    out = tmp_path / "r.jsonl"
+    settings = StudySettings(codecs=("none",), anchors=("x264:ultrafast",), crfs=(24, 30), metrics=("psnr",))
+    points = plan([clip], settings)
+    whole = runner._Study.encode
+
+    def broken(self, point, source, folder):
+        if point.setting == 24:
+            raise OSError("no space left")
+        return whole(self, point, source, folder)
+
+    monkeypatch.setattr(runner._Study, "encode", broken)
+    rows = run_study(points, settings, out)
+    assert [bool(row.error) for row in rows] == [True, False]
+    assert "no space left" in rows[0].error
+    assert len(read_rows([out])) == 1
+    monkeypatch.setattr(runner._Study, "encode", whole)
+    assert not any(row.error for row in run_study(points, settings, out))
+
+
+def test_results_never_go_into_another_file(clip, tmp_path):
+    other = tmp_path / "precious.mp4"
+    other.write_bytes(b"\0\0\0 ftyp")
+    with pytest.raises(OutputError, match="not a file of results"):
+        run_study(plan([clip], QUICK), QUICK, other)
+    assert other.read_bytes() == b"\0\0\0 ftyp"
+    with pytest.raises(OutputError):
+        run_study(plan([clip], QUICK), QUICK, tmp_path)
+
+
+def test_the_command_plans_without_running(clip, study, capfd, tmp_path):
+    _, out, _, _ = study
+    call = ["rd", str(clip), "--codecs", "hnerv:30s", "--anchors", "x264:ultrafast", "--crfs", "24,36", "--json"]
+    assert main([*call, "--points", "2", "--dry-run", "--out", str(out)]) == 0
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["to_run"] for line in lines] == [0, 2, 2]
+    assert 60 < lines[-1]["seconds"] < 120
+    assert main([*call, "--dry-run", "--out", str(tmp_path / "none.jsonl")]) == 0
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_an_interrupt_keeps_whole_rows_and_leaves_no_process(clip, tmp_path):
+    out = tmp_path / "r.jsonl"
+    call = ["rd", str(clip), "--codecs", "hnerv:10m", "--qualities", "24", "--anchors", "x264:ultrafast", "--crfs", "30"]
+    code = "import sys; from nvcodec.cli import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *call, "--metrics", "psnr", "--out", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (out.exists() and out.read_text().count("\n") == 1):
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said
+    (row,) = read_rows([out])
+    assert isinstance(row, Row) and row.codec == "x264"
+    assert not _commands_with(str(out.parent)) and not _commands_with("10m")
+
+
+def _commands_with(text):
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = open(f"/proc/{name}/cmdline").read()
+        except OSError:
+            continue
+        if text in command and "nvcodec" in command:
+            found.append(command)
+    return found
