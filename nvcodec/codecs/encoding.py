@@ -55,6 +55,18 @@ def readable_plan(codec: FittedCodec, count: int, frames: int, format: VideoForm
             return config
 
 
+def start_of_fit(
+    codec: FittedCodec, config: Any, clip: Clip, seed: int, device: str
+) -> tuple[nn.Module, CodedParameters]:
+    """A seeded network on ``device`` and the parameters of it that a fit begins with; global seeds stay untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = codec.network(config)
+    start_at_means(network, clip)
+    network = to_channels_last(network.to(device))
+    return network, CodedParameters(network, codec.start_embedding(clip, config)).to(device)
+
+
 class GroupEncoder:
     """One call of :meth:`FittedCodec.encode_group`."""
 
@@ -98,12 +110,7 @@ class GroupEncoder:
 
     def _fit(self, config: Any, attempt: int) -> CodedParameters:
         spec, clip = self.spec, self.clip
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.seed)
-            network = self.codec.network(config)
-        start_at_means(network, clip)
-        network = to_channels_last(network.to(spec.device))
-        parameters = CodedParameters(network, self.codec.start_embedding(clip, config)).to(spec.device)
+        network, parameters = start_of_fit(self.codec, config, clip, spec.seed, spec.device)
         left = self._left(0.0 if spec.seconds is None else self._finishing_seconds(config, parameters))
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
         plan = fit_plan(clip, spec, parameters.count, left, attempt, self.goal.attempts)

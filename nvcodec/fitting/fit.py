@@ -34,6 +34,7 @@ class FitSettings:
     batch_samples: int = 20_000  # half-size samples a step: tiles of large frames, several small ones
     rate_every: int = 8  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
     rounding_from: float = 0.9  # progress at which noise gives way to straight-through rounding
+    coded: bool = True  # False: plain regression of float weights, with neither rate nor noise nor rounding
 
 
 @dataclass
@@ -82,27 +83,35 @@ class _Fit:
         self.clip_gradients = GradientClip(list(parameters.weights))
         self.checkpoint = Checkpoint(parameters)
 
-    def predict(self, frames: list[int], tile: Tile, weights: dict[str, tuple[Tensor, Tensor]], noise: bool) -> Tensor:
+    def predict(self, frames: list[int], tile: Tile, weights: dict[str, Tensor], embedding: Tensor | None) -> Tensor:
         """The tile of these frames, (N, 6, rows, columns)."""
-        cast = {name: (values * step).to(self.dtype) for name, (values, step) in weights.items()}
-        embedding = None
-        if self.parameters.embedding is not None:
-            embedding = self.parameters.perturbed_embedding(frames, noise, self.generator).to(self.dtype)
-            embedding = embedding.contiguous(memory_format=torch.channels_last)
+        cast = {name: values.to(self.dtype) for name, values in weights.items()}
+        if embedding is not None:
+            embedding = embedding.to(self.dtype).contiguous(memory_format=torch.channels_last)
         window = {} if tile.window is None else {"window": tile.window}
         predicted: Tensor = functional_call(self.network, cast, (self.inputs(frames, embedding),), window)
         bottom = tile.top + tile.rows.stop - tile.rows.start
         return predicted[:, :, tile.top : bottom, tile.left : tile.left + tile.columns.stop - tile.columns.start]
 
+    def distortion(self, frames: list[int], tile: Tile, weights: dict[str, Tensor], embedding: Tensor | None) -> Tensor:
+        """The 6:1:1 error of a tile on the 8-bit scale, kept as a running mean."""
+        target = self.clip.batch(frames, torch.float32, tile.rows, tile.columns)
+        mse = weighted_mse(self.predict(frames, tile, weights, embedding), target) * 255.0**2
+        value = float(mse.detach())
+        self.mse = value if not self.clock.step else self.mse + 0.03 * (value - self.mse)
+        return mse
+
     def loss(self, noise: bool) -> Tensor:
         frames, number = self.order.next()
         tile = self.tiles[number]
+        if not self.settings.coded:
+            return self.status.lam * self.distortion(frames, tile, *self.parameters.plain(frames))
         weights = self.parameters.perturbed_weights(noise, self.generator)
-        target = self.clip.batch(frames, torch.float32, tile.rows, tile.columns)
-        mse = weighted_mse(self.predict(frames, tile, weights, noise), target) * 255.0**2
-        value = float(mse.detach())
-        self.mse = value if not self.clock.step else self.mse + 0.03 * (value - self.mse)
-        loss = self.status.lam * mse
+        embedding = None
+        if self.parameters.embedding is not None:
+            embedding = self.parameters.perturbed_embedding(frames, noise, self.generator)
+        values = {name: values * step for name, (values, step) in weights.items()}
+        loss = self.status.lam * self.distortion(frames, tile, values, embedding)
         if self.clock.step % self.settings.rate_every == 0:
             bits = self.parameters.weight_bits(weights, noise)
             if self.parameters.embedding is not None:
@@ -150,7 +159,8 @@ def fit(
 ) -> FitStatus:
     """Fit ``parameters`` (in place) so that ``network`` under them shows ``clip``.
 
-    ``network`` only gives the structure: it is called with the perturbed weights. Steps end on the stream's grid.
+    ``network`` only gives the structure: it is called with the perturbed weights. Steps end on the stream's grid,
+    unless nothing is coded.
     ``growth`` describes a network that can show a window of its picture; large frames are then fitted tile by tile.
     The same settings with a plan in steps give the same parameters on one machine at one thread count.
     """
@@ -164,5 +174,6 @@ def fit(
         run.clock.step += 1
         if on_status is not None:
             on_status(run.report(progress))
-    parameters.snap_steps()
+    if settings.coded:
+        parameters.snap_steps()
     return run.report(1.0)

@@ -83,6 +83,12 @@ class CodedParameters(nn.Module):
         chosen = torch.tensor(frames, device=self.embedding.device)  # indexing's gradient is not deterministic on CUDA
         return _perturb(self.embedding.index_select(0, chosen) / step, noise, generator) * step
 
+    def plain(self, frames: list[int]) -> tuple[dict[str, Tensor], Tensor | None]:
+        """(name -> weight, embedding (len(frames), C, h, w) or None) as they are, neither perturbed nor rounded."""
+        chosen = torch.tensor(frames, device=self.weights[0].device)
+        embedding = None if self.embedding is None else self.embedding.index_select(0, chosen)
+        return dict(zip(self.names, self.weights, strict=True)), embedding
+
     def weight_bits(self, perturbed: dict[str, tuple[Tensor, Tensor]], noise: bool = True) -> Tensor:
         """Modelled bits of all weights, a differentiable scalar."""
         return torch.stack([modelled_bits(values.reshape(1, -1), not noise) for values, _ in perturbed.values()]).sum()
