@@ -10,12 +10,18 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nvcodec.api.threads import cpu_threads
-from nvcodec.errors import InputError, NvcodecError
+from nvcodec.errors import InputError, NvcodecError, UsageError
 from nvcodec.format import VideoFormat
 from nvcodec.metrics import FrameMetrics, SequenceMetrics
+from nvcodec.metrics.vmaf import vmaf_per_frame
 from nvcodec.study.coded import Source
+from nvcodec.study.ffmpeg import find_ffmpeg
 from nvcodec.video import Picture, Reader, probe, yuv420_to_rgb
+from nvcodec.video.picture import sample_type
+from nvcodec.video.y4m import format_header
 
 _DB_DIGITS, _RATIO_DIGITS = 4, 6  # of the values per frame
 _PLANES = ("psnr_y", "psnr_u", "psnr_v", "psnr_yuv", "psnr_rgb")
@@ -39,6 +45,10 @@ def measure(source: Source, decoded: Path, metrics: Sequence[str], threads: int 
         frames.append(values)
     result = {name: value for name, value in sequence.result().as_dict().items() if name not in _NOT_IN_ROWS}
     per_frame = _per_frame(frames)
+    scores = _vmaf(source, decoded, threads) if "vmaf" in metrics else None
+    if scores is not None:
+        result["vmaf"] = sum(scores) / len(scores)
+        per_frame["vmaf"] = [round(score, _DB_DIGITS) for score in scores]
     return {**result, "per_frame": per_frame}
 
 
@@ -68,6 +78,35 @@ def _uneven(source: Source, decoded: Path) -> str:
     with Reader(decoded, audio=False) as reader:
         count = sum(1 for _ in reader)
     return f"{source.name} has {source.frames} frames, its decode {count}"
+
+
+def why_no_vmaf() -> str | None:
+    """Why VMAF cannot be measured here, in one line, or None where it can."""
+    try:
+        program = find_ffmpeg()
+    except UsageError as error:
+        return f"VMAF is left out: {error}"
+    return None if "libvmaf" in program.filters else f"VMAF is left out: ffmpeg {program.version} has no libvmaf"
+
+
+def _vmaf(source: Source, decoded: Path, threads: int) -> list[float] | None:
+    """VMAF of each frame; a note on stderr and None where nothing can measure it."""
+    if why := why_no_vmaf():
+        print(why, file=sys.stderr)
+        return None
+    scores = vmaf_per_frame(_as_y4m(source), decoded, ffmpeg=find_ffmpeg().path, threads=threads)
+    if scores is not None and len(scores) != source.frames:
+        raise InputError(f"VMAF of {source.name}: {len(scores)} frames were compared, not {source.frames}")
+    return scores
+
+
+def _as_y4m(source: Source) -> Iterator[bytes]:
+    """The source's 4:2:0 pictures as a y4m stream, sample by sample what the planes' PSNRs are taken of."""
+    sample = np.dtype(sample_type(source.format.bit_depth)).newbyteorder("<")
+    yield format_header(source.format)
+    with Reader(source.clip, audio=False) as reader:
+        for picture in reader:
+            yield b"FRAME\n" + b"".join(np.ascontiguousarray(plane, sample).tobytes() for plane in picture.planes)
 
 
 def _per_frame(frames: Sequence[FrameMetrics]) -> dict[str, list[float | None]]:
