@@ -1,0 +1,84 @@
+"""What a reader must know before a number is quoted: where rows came from, what was left out, what is fragile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from nvcodec.study.curves import METRICS, PUBLISHED, Curve, newest
+from nvcodec.study.deltas import FRAGILE, BdTable
+from nvcodec.study.report.text import counted, listed, number, significant
+from nvcodec.study.rows import Row
+
+
+def notes(rows: Sequence[Row], curves: Sequence[Curve], table: BdTable) -> list[str]:
+    """One sentence or two for each thing; rows are clean, failed ones among them."""
+    good = [row for row in rows if not row.error]
+    return [*_fragile(table), *_times(good), *_origins(good), *_shapes(good), *_points(rows, good), *_dropped(curves)]
+
+
+def _fragile(table: BdTable) -> Iterator[str]:
+    weak = [f"{cell.label} on {cell.clip} ({number(cell.rate.overlap)})" for cell in table.cells if cell.rate.fragile]
+    if weak:
+        title = METRICS[table.metric].title
+        yield f"Fragile BD-rates at equal {title}, of curves that share less than {FRAGILE:g} of their range: " + (
+            f"{listed(weak)}."
+        )
+
+
+def _times(rows: Sequence[Row]) -> Iterator[str]:
+    crowded = [row.jobs for row in rows if row.jobs is not None and row.jobs > 1]
+    if crowded:
+        yield (
+            f"Times are not for citing: {len(crowded)} of {counted(len(rows), 'point')} ran while "
+            f"up to {max(crowded)} points ran at once."
+        )
+    threads = sorted({row.threads for row in rows if row.threads is not None})
+    if len(threads) > 1:
+        yield f"Times are not of one kind: points ran on {listed(map(str, threads))} threads."
+
+
+def _origins(rows: Sequence[Row]) -> Iterator[str]:
+    measured = [row for row in rows if row.family != PUBLISHED]
+    machines = Counter(row.machine for row in measured if row.machine)
+    if len(machines) > 1:
+        said = listed(f"{name} ({counted(count, 'point')})" for name, count in machines.items())
+        yield f"Points come from {len(machines)} machines, so times are not to be compared across them: {said}."
+    commits = Counter(row.commit for row in measured if row.commit)
+    if len(commits) > 1:
+        said = listed(f"{name} ({counted(count, 'point')})" for name, count in commits.items())
+        yield f"Points come from {len(commits)} commits: {said}."
+    if any(name.endswith("+") for name in commits):
+        yield "A commit with + had changes that were not committed."
+    if len(measured) < len(rows):
+        sources = dict.fromkeys(
+            f"{row.label} ({row.source or 'no source given'})" for row in rows if row not in measured
+        )
+        yield f"Published figures were not measured here: {listed(sources)}."
+
+
+def _shapes(rows: Sequence[Row]) -> Iterator[str]:
+    shapes: dict[str, dict[tuple[int | None, ...], None]] = {}
+    for row in rows:
+        if row.family != PUBLISHED:
+            shapes.setdefault(row.clip, {})[(row.width, row.height, row.frames)] = None
+    for clip, found in shapes.items():
+        if len(found) > 1:
+            said = listed(f"{w}x{h}, {n} frames" for w, h, n in found)
+            yield f"Points of {clip} are of different pictures and not to be compared: {said}."
+
+
+def _points(rows: Sequence[Row], good: Sequence[Row]) -> Iterator[str]:
+    if len(rows) > len(good):
+        yield f"{counted(len(rows) - len(good), 'point')} failed; the last section says why."
+    if again := len(good) - len(newest(good)):
+        yield f"{counted(again, 'point')} came up more than once in the results; the last row counts."
+
+
+def _dropped(curves: Sequence[Curve]) -> Iterator[str]:
+    beaten = [f"{row.label} {row.rate} on {row.clip}, {significant(row.bpp)} bpp" for c in curves for row in c.dropped]
+    if beaten:
+        yield (
+            "Left out of curves, because another point of the curve has no higher rate and no lower quality: "
+            f"{listed(beaten)}."
+        )

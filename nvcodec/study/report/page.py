@@ -1,0 +1,93 @@
+"""The report as one HTML page: no script, no file beside it, nothing from the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nvcodec.errors import UsageError
+from nvcodec.study.curves import METRICS
+from nvcodec.study.report import figures, tables
+from nvcodec.study.report.content import Content, frame_rows, published
+from nvcodec.study.report.style import styles
+from nvcodec.study.report.text import number, significant
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def page(content: Content) -> str:
+    """The whole page.
+
+    Raises:
+        UsageError: jinja2 or matplotlib is not installed.
+    """
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError:
+        raise UsageError("HTML reports need jinja2: pip install 'nvcodec[study]'") from None
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["minus"] = lambda text: str(text).replace("-", "−", 1) if _is_number(str(text)) else text
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html.j2").render(style=style, **_values(content))
+
+
+def _is_number(text: str) -> bool:
+    return len(text) > 1 and text[0] == "-" and text[1].isdigit()
+
+
+def _values(content: Content) -> dict[str, Any]:
+    look = styles(content.rows, content.anchor)
+    return {
+        "content": content,
+        "legend": [(label, figures.swatch_svg(look, label)) for label in content.labels],
+        "sections": [_section(section, content, look) for section in content.sections],
+        "times_plot": figures.times_svg(content.times, look, content.anchor) if len(content.times) > 1 else "",
+        "time_header": tables.TIMES,
+        "time_rows": tables.time_rows(content),
+        "time_clips": [(c, tables.time_rows(content, c)) for c in content.clips] if len(content.clips) > 1 else [],
+        "frames": [_frames(clip, content, look) for clip in content.clips],
+        "point_header": tables.POINTS,
+        "points": [(clip, _points(clip, content)) for clip in content.clips],
+        "commands": tables.commands(content.rows),
+        "origins": tables.origins(content.rows),
+        "published": published(content.rows),
+    }
+
+
+def _points(clip: str, content: Content) -> list[list[str]]:
+    return [tables.point_cells(row) for row in content.rows if row.clip == clip]
+
+
+def _section(section: Any, content: Content, look: Any) -> dict[str, Any]:
+    def plots(log: bool) -> list[str]:
+        clips = [(clip, section.of(clip)) for clip in content.clips]
+        return [figures.rd_svg(curves, look, section.metric, log, clip) for clip, curves in clips if curves]
+
+    return {
+        "metric": section.metric,
+        "title": METRICS[section.metric].title,
+        "header": tables.bd_header(section.table),
+        "rows": tables.bd_rows(section.table),
+        "missing": tables.bd_missing(section.table),
+        "log": plots(True),
+        "linear": plots(False),
+    }
+
+
+def _frames(clip: str, content: Content, look: Any) -> dict[str, Any]:
+    metric, rows = frame_rows(content.main, clip, content.anchor)
+    known = METRICS[content.metric]
+    return {
+        "plot": figures.frames_svg(rows, look, metric, clip) if rows else "",
+        "chosen": [
+            f"{row.label} {row.rate}: {significant(row.bpp)} bpp, "
+            f"{number(getattr(row, content.metric), known.digits)} {known.unit}".rstrip()
+            for row in rows
+        ],
+    }

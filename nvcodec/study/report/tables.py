@@ -1,0 +1,136 @@
+"""The tables of a report as headers and texts, for HTML and Markdown alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+from nvcodec.study.curves import METRICS
+from nvcodec.study.deltas import BdTable, Delta
+from nvcodec.study.report.content import Content, clips_text
+from nvcodec.study.report.headlines import clips_of
+from nvcodec.study.report.text import megabytes, number, percent, signed, significant, whole
+from nvcodec.study.rows import Row
+
+POINTS = (
+    "codec", "rate", "bytes", "bpp", "PSNR YUV", "PSNR RGB", "MS-SSIM", "MS-SSIM dB", "VMAF", "encode s",
+    "decode fps", "encode peak MB", "decode peak MB",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A text, what is behind it, and how it is to be taken: "better", "worse", "none", with "fragile"."""
+
+    text: str
+    small: str = ""
+    title: str = ""
+    kind: str = ""
+
+
+def bd_header(table: BdTable) -> list[str]:
+    """Of `bd_rows`."""
+    quality = "BD-PSNR" if table.metric.startswith("psnr") else f"BD-{METRICS[table.metric].title}"
+    unit = METRICS[table.metric].unit
+    return ["", *table.clips, "average", "PCHIP", f"{quality}{f', {unit}' if unit else ''}", "clips"]
+
+
+def bd_rows(table: BdTable) -> list[tuple[str, list[TableCell]]]:
+    """Label, and its BD-rates on every clip, their mean by both interpolations, the mean quality delta, clips."""
+    found = []
+    for label in table.labels:
+        mean = table.average(label)
+        cells = [bd_cell(table.cell(clip, label).rate, table) for clip in table.clips]
+        quality = mean.quality.by(table.method)
+        digits = METRICS[table.metric].digits
+        cells += [
+            bd_cell(mean.rate, table),
+            TableCell(percent(mean.rate.pchip)),
+            TableCell(signed(quality, digits), kind="" if mean.quality_clips == mean.of else "partial"),
+            TableCell(clips_of(mean.clips, mean.of).split(" clip")[0]),
+        ]
+        found.append((label, cells))
+    return found
+
+
+def bd_cell(delta: Delta, table: BdTable) -> TableCell:
+    """A BD-rate with its overlap."""
+    value = delta.by(table.method)
+    if value is None:
+        return TableCell("-", title=delta.why, kind="none")
+    metric, span = METRICS[table.metric], ""
+    if delta.low is not None:
+        span = f" from {number(delta.low, metric.digits)} to {number(delta.high, metric.digits)} {metric.unit}".rstrip()
+    said = f"Akima {percent(delta.akima)}, PCHIP {percent(delta.pchip)}, overlap {number(delta.overlap)}{span}"
+    kind = "better" if value < 0 else "worse"
+    return TableCell(percent(value), number(delta.overlap), said, f"{kind} fragile" if delta.fragile else kind)
+
+
+def bd_missing(table: BdTable) -> list[str]:
+    """Why there are deltas that there are not: one line for each label and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in table.cells:
+        if cell.rate.why:
+            found.setdefault((cell.label, cell.rate.why), []).append(cell.clip)
+    every = len(table.clips)
+    return [
+        f"{label}, {'all clips' if len(clips) == every > 1 else ', '.join(clips)}: {why}"
+        for (label, why), clips in found.items()
+    ]
+
+
+TIMES = ("codec", "against", "rate at equal encode time", "shared range, s a frame", "overlap", "clips")
+
+
+def time_rows(content: Content, clip: str = "") -> list[list[str]]:
+    """Each pair of codecs on a clip, or (clip "") the means."""
+    found = []
+    for delta in content.time_deltas:
+        if delta.clip == clip:
+            span = "-" if delta.low is None else f"{significant(delta.low)} to {significant(delta.high)}"
+            value = percent(delta.value) if delta.value is not None else delta.why
+            found.append([delta.codec, delta.reference, value, span, number(delta.overlap), clips_text(delta)])
+    return found
+
+
+def point_cells(row: Row) -> list[str]:
+    """Of `POINTS`."""
+    return [
+        row.label, row.rate or "-", whole(row.bytes if row.bytes is not None else row.video_bytes),
+        significant(row.bpp), number(row.psnr_yuv), number(row.psnr_rgb), number(row.ms_ssim, 4),
+        number(row.ms_ssim_db), number(row.vmaf, 1), significant(row.encode_seconds), significant(row.decode_fps),
+        megabytes(row.encode_peak_bytes), megabytes(row.decode_peak_bytes),
+    ]  # fmt: skip
+
+
+def commands(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows that name a command, by label."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.command:
+            found.setdefault(row.label, []).append(row)
+    return list(found.items())
+
+
+def origins(rows: Sequence[Row]) -> list[list[str]]:
+    """Curve, encoder, commit, machine, threads: every combination once."""
+    found = dict.fromkeys(
+        (row.label, row.encoder or row.source or "-", row.commit or "-", row.machine or "-",
+         "-" if row.threads is None else str(row.threads))
+        for row in rows
+    )  # fmt: skip
+    return [list(values) for values in found]
+
+
+def flat_csv(content: Content) -> str:
+    """Every row without lists, failed ones last."""
+    names = [field.name for field in fields(Row) if field.name not in ("per_frame", "groups", "schema")]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", *names])
+    for row in (*content.rows, *content.failed):
+        values = [getattr(row, name) for name in names]
+        writer.writerow([row.label, *("" if value is None else value for value in values)])
+    return text.getvalue()
