@@ -74,8 +74,7 @@ class Estimates:
             return math.exp(sum(known) / len(known)) * clip.megapixels
         if isinstance(spec, NeuralSpec):
             return _PRESETS.get(spec.preset or "", 10.0) * clip.megapixels
-        preset = spec.configuration.split(" ")[0]
-        return _ANCHORS.get(spec.codec, 0.5) * _ANCHOR_PRESETS.get(preset, 1.0) * clip.megapixels
+        return _ANCHORS.get(spec.codec, 0.5) * _ANCHOR_PRESETS.get(spec.preset, 1.0) * clip.megapixels
 
 
 def total_seconds(seconds: Sequence[float], jobs: int) -> float:

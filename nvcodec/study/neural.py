@@ -7,6 +7,7 @@ from pathlib import Path
 from nvcodec._version import __version__
 from nvcodec.container import Reader
 from nvcodec.study.coded import Coded, GroupBits, Source, shown
+from nvcodec.study.durations import duration_text
 from nvcodec.study.points import NeuralSpec
 from nvcodec.study.processes import nvcodec_command, run_measured
 from nvcodec.study.settings import StudySettings
@@ -22,7 +23,11 @@ def encode(
     """
     file, decoded = folder / "coded.nvc", folder / "decoded.y4m"
     shared = ("--threads", str(threads), "--device", settings.device, "--quiet", "-y")
-    effort = ("--preset", spec.preset) if spec.preset is not None else ("--time-budget", f"{spec.time_budget:g}s")
+    effort = (
+        ("--preset", spec.preset)
+        if spec.preset is not None
+        else ("--time-budget", duration_text(spec.time_budget or 0))
+    )
     goal = ("--quality", f"{quality:g}", "--codec", spec.codec, *effort, "--seed", str(settings.seed), "--no-audio")
     program = nvcodec_command()
     encode_command = (*program, "encode", str(source.clip), str(file), *goal, *shared)

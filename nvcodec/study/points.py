@@ -9,7 +9,7 @@ from pathlib import Path
 from nvcodec.codecs.base import PRESETS
 from nvcodec.codecs.registry import AUTO, CODECS, get_codec
 from nvcodec.errors import InputError, UsageError
-from nvcodec.study.anchors import AnchorSpec
+from nvcodec.study.anchors import AnchorSpec, check_available
 from nvcodec.study.durations import duration_text, read_duration
 from nvcodec.study.settings import StudySettings
 from nvcodec.study.sources import clip_digest
@@ -70,8 +70,8 @@ class Point:
 
     @property
     def rate(self) -> str:
-        """ "q32" or "crf28"."""
-        return f"{'q' if isinstance(self.spec, NeuralSpec) else 'crf'}{self.setting:g}"
+        """ "q32", "crf28" or "qp30"."""
+        return f"{'q' if isinstance(self.spec, NeuralSpec) else self.spec.dial}{self.setting:g}"
 
     @property
     def label(self) -> str:
@@ -120,13 +120,17 @@ def plan(clips: Sequence[Path], settings: StudySettings) -> list[Point]:
     """All points, clip by clip, anchors first: they are soon done and show that a clip is in order.
 
     Raises:
-        UsageError: an unknown codec, anchor or effort; nothing to run.
+        UsageError: an unknown codec, anchor or effort; an encoder that the ffmpeg lacks; nothing to run.
     """
     qualities = settings.qualities or spread(settings.points)
     anchors = [AnchorSpec.parse(name) for name in dict.fromkeys(settings.anchors) if name != "none"]
     ours = [NeuralSpec.parse(name, settings) for name in dict.fromkeys(settings.codecs) if name != "none"]
     if not anchors and not ours:
         raise UsageError("neither codecs nor anchors are named")
+    for anchor in anchors:
+        check_available(anchor)
+        for crf in settings.crfs or ():
+            anchor.check_rate(crf)
     points: list[Point] = []
     for clip in clips:
         digest = clip_digest(clip)
