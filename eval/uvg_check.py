@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nvcodec.errors import InputError
+from nvcodec.study.rawfiles import is_raw, parse_name
 from nvcodec.video.reader import Reader, probe
 
-_SIZE = re.compile(r"(?<![0-9])([0-9]{2,5})x([0-9]{2,5})(?![0-9])")
-_RATE = re.compile(r"(?<![0-9])([0-9]{1,3})fps")
-_DEPTH = re.compile(r"(?<![0-9])(8|10|12|16) ?b(?:it)?(?![a-z])|420p(10|12|16)")
 _MD5_LINE = re.compile(r"\\?([0-9a-fA-F]{32}) [ *](.{1,4096})")
 _MAX_MD5_FILE = 1 << 20  # bytes of a list of hashes
 _LOSSLESS = frozenset({"rawvideo", "ffv1", "ffvhuff", "huffyuv", "utvideo", "y4m"})
@@ -46,7 +44,9 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Facts:
+class Facts:
+    """What a file holds, as its header or, of a raw one, its name says."""
+
     width: int
     height: int
     depth: int
@@ -59,7 +59,7 @@ class _Facts:
 def examine(path: Path, wanted: Expected) -> Found:
     """Whether a file is what is wanted. Nothing is raised: a file that cannot be read has a problem."""
     try:
-        facts = _raw_facts(path) if path.suffix.lower() == ".yuv" else _probed_facts(path)
+        facts = read_facts(path)
     except (InputError, OSError) as error:
         return Found(path, f"cannot be used: {_plain(error, path)}")
     if wanted.shape is not None and (reason := _unlike(facts, wanted.shape)):
@@ -93,33 +93,38 @@ def read_md5(path: Path) -> dict[str, str]:
     return found
 
 
-def _raw_facts(path: Path) -> _Facts:
+def read_facts(path: Path) -> Facts:
+    """Facts of one file; no more than one picture is decoded, but a y4m file whose frame headers differ is read whole.
+
+    Raises:
+        InputError: it cannot be read, or its name does not say enough.
+    """
+    return _raw_facts(path) if is_raw(path) else _probed_facts(path)
+
+
+def _raw_facts(path: Path) -> Facts:
     """Geometry by the name, frames by the size."""
-    name = path.stem.lower()
-    size, rate, depth = _SIZE.search(name), _RATE.search(name), _DEPTH.search(name)
-    if size is None:
-        raise InputError("its name does not say its size, as Beauty_1920x1080_120fps_420_8bit_YUV.yuv does")
-    width, height, bits = int(size[1]), int(size[2]), int((depth[1] or depth[2]) if depth else 8)
-    frame_bytes = (width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)) * (1 if bits == 8 else 2)
-    frames, rest = divmod(path.stat().st_size, frame_bytes)
+    layout = parse_name(path.name)
+    frames, rest = divmod(path.stat().st_size, layout.frame_bytes)
     if rest or not frames:
-        raise InputError(f"{path.stat().st_size} bytes are no whole number of {width}x{height} frames of {bits} bits")
-    pixels = "yuv420p" if bits == 8 else f"yuv420p{bits}le"
-    options = f"-f rawvideo -pix_fmt {pixels} -s {width}x{height} -r {rate[1] if rate else 120} "
-    return _Facts(width, height, bits, frames, pixels, "rawvideo", options)
+        kind = f"{layout.width}x{layout.height} {layout.chroma} {layout.bit_depth}-bit"
+        raise InputError(f"{path.stat().st_size} bytes are no whole number of {kind} frames")
+    pixels = f"yuv{layout.chroma}p" + ("" if layout.bit_depth == 8 else f"{layout.bit_depth}le")
+    options = f"-f rawvideo -pix_fmt {pixels} -s {layout.width}x{layout.height} -r {layout.rate} "
+    return Facts(layout.width, layout.height, layout.bit_depth, frames, pixels, "rawvideo", options)
 
 
-def _probed_facts(path: Path) -> _Facts:
+def _probed_facts(path: Path) -> Facts:
     info = probe(path)
     frames = info.frame_count
     if frames is None:  # frame headers of a y4m file that have fields, or packets that say too little
         with Reader(path) as reader:
             frames = sum(1 for _ in reader)
     form = info.format
-    return _Facts(form.width, form.height, form.bit_depth, frames, info.pixel_format, info.codec)
+    return Facts(form.width, form.height, form.bit_depth, frames, info.pixel_format, info.codec)
 
 
-def _unlike(facts: _Facts, shape: tuple[int, int]) -> str:
+def _unlike(facts: Facts, shape: tuple[int, int]) -> str:
     said = f"is {facts.width}x{facts.height}, {facts.depth} bits"
     if (facts.width, facts.height) != shape or facts.depth != 8:
         return f"{said}, not {shape[0]}x{shape[1]}, 8 bits: its numbers are not the benchmark's"
@@ -128,7 +133,7 @@ def _unlike(facts: _Facts, shape: tuple[int, int]) -> str:
     return ""
 
 
-def _conversion(path: Path, facts: _Facts, shape: tuple[int, int]) -> str:
+def _conversion(path: Path, facts: Facts, shape: tuple[int, int]) -> str:
     width, height = shape
     scale = "" if (facts.width, facts.height) == shape else f"-vf scale={width}:{height} "
     stem = re.split(r"[_.]", path.stem)[0]
