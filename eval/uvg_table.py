@@ -64,7 +64,7 @@ def _average(found: dict[str, Row]) -> Average:
         family=first.family,
         width=first.width,
         height=first.height,
-        frames=sum(row.frames or 0 for row in rows),
+        frames=round(sum(row.frames or 0 for row in rows) / len(rows)),  # seconds a frame are then those of all
         jobs=max(row.jobs or 1 for row in rows),
         threads=first.threads,
         encoder=first.encoder,

@@ -61,6 +61,7 @@ def test_each_sequence_is_measured_alone_and_weighs_the_same():
     assert row.encode_seconds == pytest.approx(240.0)
     assert row.decode_fps == pytest.approx(40.0)
     assert row.ms_ssim_db == pytest.approx(10.0)
+    assert row.encode_seconds / row.frames == pytest.approx(60 * 28 / 3900, rel=1e-3)
 
 
 def test_a_measure_that_one_sequence_lacks_has_no_average():
