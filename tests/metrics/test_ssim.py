@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nvcodec.errors import UsageError
-from nvcodec.metrics import MIN_SIDE, ms_ssim, ms_ssim_rgb, ssim
+from nvcodec.metrics import MIN_SIDE, ms_ssim, ms_ssim_db, ms_ssim_rgb, similarity_rgb, ssim, ssim_conv
 from nvcodec.metrics.ssim import gaussian_window
 
 
@@ -80,3 +80,47 @@ def test_window_is_normalised_and_symmetric():
     window = gaussian_window()
     assert window.sum().item() == pytest.approx(1.0, abs=1e-12)
     assert torch.equal(window, window.flip(0))
+
+
+@pytest.mark.parametrize("size", [(161, 161), (180, 321), (301, 640)])
+def test_equals_its_twin_of_plain_convolutions(frame, size):
+    for noise in (0.5, 4.0, 60.0):
+        x, y = pair(frame, *size, noise)
+        assert ssim(x, y).item() == pytest.approx(ssim_conv.ssim(x, y).item(), abs=2e-6)
+        assert ms_ssim(x, y).item() == pytest.approx(ssim_conv.ms_ssim(x, y).item(), abs=2e-6)
+
+
+@pytest.mark.parametrize("size", [(11, 11), (11, 300), (75, 12), (59, 58)])
+def test_small_pictures_have_ssim_alone(frame, size):
+    x, y = pair(frame, *size, 8.0)
+    assert ssim(x, y).item() == pytest.approx(ssim_conv.ssim(x, y).item(), abs=2e-6)
+    rgb = [picture[0].permute(1, 2, 0).numpy().astype(np.uint8) for picture in (x, y)]
+    single, multi = similarity_rgb(*rgb)
+    assert single == pytest.approx(ssim(x, y).item(), abs=1e-7) and multi is None
+    assert similarity_rgb(*(picture[:10] for picture in rgb)) == (None, None)
+
+
+def test_one_pass_gives_both(frame):
+    x, y = pair(frame, 200, 240, 5.0)
+    rgb = [picture[0].permute(1, 2, 0).numpy().astype(np.uint8) for picture in (x, y)]
+    assert similarity_rgb(*rgb) == (ssim(x, y).item(), ms_ssim(x, y).item())
+    assert similarity_rgb(*rgb, multi_scale=False) == (ssim(x, y).item(), None)
+
+
+def test_the_callers_precision_changes_nothing_and_stays(frame):
+    x, y = pair(frame, 170, 180, 5.0)
+    backend = torch.backends.mkldnn.matmul
+    before, wanted = backend.fp32_precision, ms_ssim(x, y)
+    backend.fp32_precision = "bf16"
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(ms_ssim(x, y), wanted)
+        assert backend.fp32_precision == "bf16"
+    finally:
+        backend.fp32_precision = before
+
+
+def test_decibels_of_ms_ssim():
+    assert ms_ssim_db(0.99) == pytest.approx(20.0)
+    assert ms_ssim_db(0.0) == 0.0
+    assert ms_ssim_db(1.0) == ms_ssim_db(1.0000001) == ms_ssim_db(1 - 1e-12) == 100.0
