@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,8 @@ def test_sequence_keeps_both_means():
     assert result.psnr_yuv == pytest.approx(mean_of_psnr)
     assert result.psnr_rgb == pytest.approx(mean_of_psnr)
     assert result.psnr_yuv_of_mse == result.psnr_rgb_of_mse == pytest.approx(psnr_from_mse(5.0))
+    assert result.psnr_y_of_mse == result.psnr_u_of_mse == result.psnr_v_of_mse == pytest.approx(psnr_from_mse(5.0))
+    assert result.ssim is result.ms_ssim is result.ms_ssim_db is None
     assert result.mse_yuv == 5.0
     assert (result.psnr_yuv_min, result.worst_frame) == (psnr_from_mse(9.0), 1)
     assert result.as_dict()["psnr_yuv"] == result.psnr_yuv
@@ -43,7 +47,7 @@ def test_ten_bit_errors_come_out_on_the_eight_bit_scale():
 
 
 def test_merging_equals_adding():
-    frames = [FrameMetrics(e, e / 2, e / 3, mse_rgb=e, ms_ssim=0.9) for e in (1.0, 4.0, 2.0, 7.0, 3.0)]
+    frames = [FrameMetrics(e, e / 2, e / 3, mse_rgb=e, ssim=1 - e / 10, ms_ssim=0.9) for e in (1.0, 4.0, 2.0, 7.0, 3.0)]
     whole, first, second = SequenceMetrics(), SequenceMetrics(), SequenceMetrics()
     for i, frame in enumerate(frames):
         whole.add(frame)
@@ -52,6 +56,25 @@ def test_merging_equals_adding():
     merged, expected = first.result().as_dict(), whole.result().as_dict()
     assert merged == pytest.approx(expected)
     assert merged["worst_frame"] == 3
+
+
+def test_decibels_are_of_the_mean_ms_ssim():
+    sequence = SequenceMetrics()
+    for value in (0.98, 1.0):
+        sequence.add(FrameMetrics(1.0, 1.0, 1.0, ssim=value - 0.1, ms_ssim=value))
+    result = sequence.result()
+    assert (result.ssim, result.ms_ssim, result.ms_ssim_db) == pytest.approx((0.89, 0.99, 20.0))
+
+
+def test_only_what_is_asked_for_is_measured():
+    rgb = tuple(np.random.default_rng(s).integers(0, 256, (170, 164, 3), np.uint8) for s in (2, 3))
+    yuv = planes(0), planes(1)
+    both = FrameMetrics.of(*yuv, rgb=rgb)
+    assert both.ssim is not None and both.ms_ssim is not None
+    assert FrameMetrics.of(*yuv, rgb=rgb, with_ms_ssim=False) == replace(both, ms_ssim=None)
+    assert FrameMetrics.of(*yuv, rgb=rgb, with_ssim=False) == replace(both, ssim=None)
+    neither = FrameMetrics.of(*yuv, rgb=rgb, with_ssim=False, with_ms_ssim=False)
+    assert neither == replace(both, ssim=None, ms_ssim=None)
 
 
 def test_a_mean_over_some_frames_only_is_none():
