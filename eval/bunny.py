@@ -13,6 +13,7 @@ second call goes on where the first one ended.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.bunny_plan import Work, chosen_codecs, plan_work, size_of
-from eval.bunny_table import markdown
+from eval.bunny_table import is_whole, markdown
 from eval.clips import find_clip
 from eval.compressed import Goal, coded_file, coded_payload
 from eval.pictures import Pictures, load_pictures
@@ -48,7 +49,7 @@ class Bench:
     quick: bool = False
 
     def __post_init__(self) -> None:
-        self.pictures = cache(self._pictures)  # of the last sizes asked for: a clip is decoded once a size
+        self.pictures = cache(self._pictures)  # decoded once a size
 
     def _pictures(self, size: tuple[int, int]) -> Pictures:
         return load_pictures(self.clip, self.frames, size)
@@ -101,7 +102,7 @@ def run_work(bench: Bench, todo: list[Work]) -> Iterator[tuple[Work, dict[str, A
     for number, work in enumerate(todo, 1):
         results, key = bench.results(work), bench.key(work)
         row = results.get(key)
-        if row is None:
+        if row is None or not is_whole(row):
             print(f"[{number}/{len(todo)}] {key}", file=sys.stderr, flush=True)
             try:
                 row = results.add(key, bench.make(work))
@@ -137,6 +138,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("out/bunny"))
     parser.add_argument("--quick", action="store_true", help="about 10 minutes in all on 2 CPU cores")
     parser.add_argument("--list", action="store_true", help="show the pieces of work and what is done")
+    parser.add_argument("--json", action="store_true", help="print the rows instead of the tables")
     return parser.parse_args(arguments)
 
 
@@ -178,7 +180,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     rows = [row for _, row in done if isinstance(row, dict)]
-    if rows:
+    if given.json:
+        print("\n".join(json.dumps(row) for row in rows))
+    elif rows:
         fits, coded = ([row for row in rows if row["kind"] == kind] for kind in ("regression", "compressed"))
         print(markdown(fits, coded, published_regressions("bunny"), published_rows("bunny")))
     return int(len(rows) < len(done))

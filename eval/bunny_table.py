@@ -13,6 +13,10 @@ Found = Mapping[str, Any]
 FITS = ("picture", "codec", "parameters", "epochs", "PSNR RGB", "PSNR YUV", "fit min", "published RGB PSNR")
 CODED = ("picture", "codec", "effort", "bpp", "PSNR RGB", "PSNR YUV", "MS-SSIM", "encode min", "decode fps",
          "published RGB PSNR at bpp")  # fmt: skip
+_NUMBERS = {  # that a row of each kind needs to be shown; some may be null
+    "regression": ("parameters", "wanted_parameters", "epochs", "fit_seconds"),
+    "compressed": ("bpp", "wanted_bpp", "encode_seconds", "decode_fps"),
+}
 MARKS = {"primary": "", "digitised": " d", "recalled": " r"}
 NOTE = (
     "Published: r is recalled from a paper and to be checked before it is quoted, d is read off a chart (0.1 dB). "
@@ -48,6 +52,19 @@ def markdown(
     return "\n".join(lines)
 
 
+def is_whole(row: Found) -> bool:
+    """Whether a row of results has all that the tables show; a file of results may have been made by anything."""
+    numbers = [row.get(name) for name in _NUMBERS.get(str(row.get("kind")), ("kind",))]
+    measures = [row.get(name) for name in ("psnr_rgb", "psnr_yuv", "ms_ssim")]
+    words = [row.get(name) for name in ("size", "codec", "command", "commit", "machine")]
+    return (
+        all(isinstance(value, (int, float)) and value > 0 for value in numbers)
+        and all(value is None or isinstance(value, (int, float)) for value in measures)
+        and all(isinstance(value, str) for value in words)
+        and (row["kind"] == "regression" or all(isinstance(row.get(name), str) for name in ("effort", "made")))
+    )
+
+
 def _head(names: Sequence[str]) -> list[str]:
     return [_line(names), _line(["---", "---", *["---:"] * (len(names) - 3), "---"])]
 
@@ -66,8 +83,8 @@ def _fit_cells(row: Found, published: Sequence[Regression]) -> list[str]:
         row["codec"],
         f"{row['parameters'] / 1e6:.3f} M",
         f"{row['epochs']:.1f}" if row["epochs"] < 100 else f"{row['epochs']:.0f}",
-        _number(row["psnr_rgb"], 2),
-        _number(row["psnr_yuv"], 2),
+        _number(row.get("psnr_rgb"), 2),
+        _number(row.get("psnr_yuv"), 2),
         _number(row["fit_seconds"] / 60, 1),
         nearest_fits(row, published),
     ]
@@ -90,9 +107,9 @@ def _coded_cells(row: Found, published: Sequence[Row]) -> list[str]:
         row["codec"],
         row["effort"],
         f"{row['bpp']:.4f}" + ("" if row["made"] == "file" else " (payload)"),
-        _number(row["psnr_rgb"], 2),
-        _number(row["psnr_yuv"], 2),
-        _number(row["ms_ssim"], 4),
+        _number(row.get("psnr_rgb"), 2),
+        _number(row.get("psnr_yuv"), 2),
+        _number(row.get("ms_ssim"), 4),
         _number(row["encode_seconds"] / 60, 1),
         _number(row["decode_fps"], 1),
         nearest_points(row, published),

@@ -24,6 +24,9 @@ from nvcodec.study.provenance import commit, machine
 from nvcodec.study.results import Results
 
 QUALITIES = (16, 28, 40)  # of the fits: three sizes of network and of file
+BUNNY_MILLIONS = (0.35, 0.75, 1.5, 3.0)  # parameters of the NeRV papers' regressions
+BUNNY_PICTURES = ("1280x640", "1280x720")  # of the regressions, and of the coded points
+BUNNY_RATES = (0.025, 0.05, 0.1)  # bits per pixel
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,27 @@ def parts(clip: Path, out: Path, seconds: float) -> list[Part]:
         effort = ("--quality", str(quality), "--seconds", str(seconds))
         named.append(Part(f"fit {name}", (*worker, "fit", *files, "--codec", "hnerv", *effort), 1.3 * seconds + 120))
         named.append(Part(f"decode {name}", (*worker, "decode", *files, "--codec", "hnerv"), 240))
-    return named
+    return named + bunny_parts(clip, out, seconds)
+
+
+def bunny_parts(clip: Path, out: Path, seconds: float) -> list[Part]:
+    """The rows of `eval.bunny`, each cut off after ``seconds``: a row says how many epochs it came to.
+
+    ``python -m eval.bunny --clip CLIP --out OUT/bunny`` with the same options then prints the table of what is there.
+    """
+    found = []
+    script = (sys.executable, "-m", "eval.bunny", "--clip", str(clip), "--out", str(out / "bunny"), "--json")
+    for codec in ("nerv", "hnerv"):
+        shared = (*script, "--codecs", codec, "--only")
+        for millions in BUNNY_MILLIONS:
+            what = ("regression", "--pictures", BUNNY_PICTURES[0], "--parameters", f"{millions:g}")
+            command = (*shared, *what, "--seconds", f"{seconds:g}")
+            found.append(Part(f"bunny {codec} {millions:g}M {seconds:.0f} s", command, 1.3 * seconds + 120))
+        for rate in BUNNY_RATES:
+            what = ("compressed", "--pictures", BUNNY_PICTURES[1], "--bpp", f"{rate:g}")
+            command = (*shared, *what, "--time-budget", f"{seconds:g}s")
+            found.append(Part(f"bunny {codec} {rate:g} bpp {seconds:.0f} s", command, 1.3 * seconds + 120))
+    return found
 
 
 def run_parts(todo: list[Part], results: Results, seconds: float) -> Iterator[dict[str, Any]]:

@@ -2,13 +2,17 @@
 
 import argparse
 import json
+import sys
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given as given_json
+from hypothesis import strategies as st
 
 import eval.bunny as script
 from eval.bunny_plan import CROP, PAPER_FITS, QUICK_SECONDS, WHOLE, plan_work, quick_seconds, size_of
-from eval.bunny_table import markdown, nearest_fits, nearest_points
+from eval.bunny_table import is_whole, markdown, nearest_fits, nearest_points
 from eval.compressed import Goal, coded_payload
 from eval.pictures import Pictures, load_pictures, numpy_rgb, to_rgb
 from eval.published import published_regressions, published_rows
@@ -18,6 +22,7 @@ from nvcodec.codecs.registry import CODECS, get_codec
 from nvcodec.errors import InputError, UsageError
 from nvcodec.format import VideoFormat
 from nvcodec.metrics import psnr_rgb
+from nvcodec.study.processes import run_measured
 from nvcodec.study.rows import Row
 
 
@@ -115,6 +120,29 @@ def test_work_is_done_once_and_shown_again(arrays, capsys, monkeypatch):
     assert str(arrays.parent) not in first + row.command
 
 
+WITHOUT_AV = "import sys; sys.modules.update(av=None, ffmpeg=None); from eval.bunny import main; sys.exit(main())"
+
+
+def test_arrays_need_no_pyav(arrays):
+    options = ("--clip", str(arrays), "--frames", "2", "--pictures", "32x32", "--device", "cpu", "--codecs", "hnerv")
+    options += ("--parameters", "0.002", "--epochs", "1", "--bpp", "1", "--time-budget", "1s", "--threads", "1")
+    command = (sys.executable, "-c", WITHOUT_AV, *options, "--out", str(arrays.parent / "out"), "--json")
+    rows = [json.loads(line) for line in run_measured(command).stdout.splitlines()]
+    assert [(row["kind"], row["rgb"]) for row in rows] == [("regression", "numpy"), ("compressed", "numpy")]
+    assert all(row["psnr_rgb"] > 5 for row in rows)
+
+
+@pytest.mark.cuda
+def test_a_regression_on_a_gpu_learns_as_on_the_cpu(pictures):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    here, there = (
+        Regression(pictures, Fit("hnerv", 2000, epochs=60, device=device, precision="fp32")).run()
+        for device in ("cpu", "cuda")
+    )
+    assert there["psnr_yuv"] == pytest.approx(here["psnr_yuv"], abs=1.5) and there["steps"] == here["steps"]
+
+
 def test_what_fails_is_one_line_and_the_rest_goes_on(arrays, capsys):
     assert (
         call(arrays, "--only", "regression", "--parameters", "0.002", "--epochs", "1", "--pictures", "64x64", "32x32")
@@ -188,6 +216,19 @@ def test_published_figures_stand_beside_their_own_setting():
     assert "HNeRV 33.65 at 0.0504 d" in nearest_points(CODED, points)
     assert nearest_points({**CODED, "size": "1280x640"}, points) == "-"
     assert nearest_points({**CODED, "wanted_bpp": 0.5}, points) == "-"
+
+
+json_values = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(0, 9) | st.text(max_size=3) | st.just([])
+
+
+@given_json(st.sampled_from([FIT, CODED]), st.dictionaries(st.sampled_from([*FIT, *CODED, "kind"]), json_values))
+def test_a_row_that_is_whole_can_be_shown(row, changes):
+    kind = "compressed" if "bpp" in row else "regression"
+    changed = {"kind": kind, **row, **changes}
+    if is_whole(changed):
+        of_kind = [[changed], []] if changed["kind"] == "regression" else [[], [changed]]
+        assert changed["commit"] in markdown(*of_kind, published_regressions("bunny"), published_rows("bunny"))
+    assert is_whole({"kind": kind, **row}) and not is_whole({})
 
 
 def test_the_printed_table():

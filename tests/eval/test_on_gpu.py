@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import eval.gpu_parts as gpu_parts
+from eval.bunny import checked, parse
+from eval.bunny_plan import plan_work
 from eval.clips import sample_folder
-from eval.on_gpu import Part, main, parts, prepare, run_parts
+from eval.on_gpu import Part, bunny_parts, main, parts, prepare, run_parts
 from nvcodec.study.processes import run_measured
 from nvcodec.study.results import Results
 
@@ -43,6 +45,15 @@ def test_every_part_is_bounded_and_named_once(capsys, tmp_path):
     assert main(["run", "--clip", "bunny.npz", "--out", str(tmp_path), "--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(todo)
     assert main(["run", "--clip", "bunny.npz", "--out", str(tmp_path), "--parts", "nothing"]) == 2
+
+
+def test_the_bunny_parts_are_commands_that_the_script_takes(tmp_path):
+    todo = bunny_parts(tmp_path / "bunny.npz", tmp_path, 240)
+    assert len(todo) == 14
+    for part in todo:
+        (work,) = plan_work(checked(parse([*part.command[3:], "--device", "cpu"])))
+        assert (work.what.seconds, work.kind) == (240, "compressed" if "bpp" in part.name else "regression")
+        assert "--json" in part.command
 
 
 def test_the_device_is_described():
