@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "check every checksum and hash of an nvc file"),
     "eval": ("evaluate", "measure an nvc file against its source: size, PSNR, MS-SSIM, speed"),
     "rd": ("rd", "measure rate-distortion curves of codecs and classical anchors"),
+    "report": ("report", "curves, BD-rates and tables of what rd measured"),
     "codecs": ("codecs", "list the codecs"),
     "completion": ("completion", "print a completion script for bash or zsh"),
 }

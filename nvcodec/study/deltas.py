@@ -105,7 +105,7 @@ def bd_table(rows: Iterable[Row], anchor: str, metric: str = "psnr_yuv", method:
 
 def compare(anchor: Curve | None, test: Curve | None) -> tuple[Delta, Delta]:
     """The rate delta and the quality delta of a curve against the anchor's. Raises nothing."""
-    why = _obstacle("the anchor", anchor) or _obstacle("it", test)
+    why = _obstacle("the anchor", anchor) or _obstacle("", test)
     if why or anchor is None or test is None:
         return Delta(why=why), Delta(why=why)
     return _delta(bd_rate, anchor, test, "quality"), _delta(bd_psnr, anchor, test, "rate")
@@ -113,12 +113,12 @@ def compare(anchor: Curve | None, test: Curve | None) -> tuple[Delta, Delta]:
 
 def _obstacle(name: str, curve: Curve | None) -> str:
     if curve is None:
-        return f"{name} has no points"
+        return f"{name} has no points" if name else "no points"
     if len(curve.rows) >= FEWEST_POINTS:
         return ""
-    count = len(curve.rows)
+    points = f"{len(curve.rows)} point{'' if len(curve.rows) == 1 else 's'}"
     fallen = f" after {len(curve.dropped)} that others beat" if curve.dropped else ""
-    return f"{name} has {count} point{'' if count == 1 else 's'}{fallen}, and {FEWEST_POINTS} are needed"
+    return f"{name}{' has ' if name else ''}{points}{fallen}, and {FEWEST_POINTS} are needed"
 
 
 def _delta(measure: Callable[..., BjontegaardDelta], anchor: Curve, test: Curve, shared: str) -> Delta:

@@ -46,7 +46,7 @@ def test_a_clip_without_overlap_is_named_and_left_out():
             *points("ours", [0.9 * r for r in RATES]), *points("ours", psnrs=low, clip="b")]  # fmt: skip
     average = (table := bd_table(rows, "x265 medium")).average("ours")
     assert average.rate.akima == pytest.approx(-10) and (average.clips, average.of) == (1, 3)
-    assert average.missing == (("b", "no shared quality"), ("c", "it has no points"))
+    assert average.missing == (("b", "no shared quality"), ("c", "no points"))
     assert table.cell("b", "ours").quality.akima == pytest.approx(-20)  # at equal rate there is a range
     assert (average.quality_clips, average.rate.overlap) == (2, 1.0)
 

@@ -140,17 +140,19 @@ def mean_times(points: Sequence[TimePoint]) -> list[TimePoint]:
 def frame_rows(section: Section, clip: str, anchor: str) -> tuple[str, list[Row]]:
     """A metric, and the point of each label on a clip that is nearest to the middle point of the anchor in quality.
 
-    Only points whose frames are known; without an anchor on the clip the first curve stands for it.
+    Of a codec's configurations the slowest, and the anchor. Only points whose frames are known; without an anchor on
+    the clip the first curve stands for it.
     """
     of_clip = section.of(clip)
     lead = next((curve for curve in of_clip if curve.label == anchor), of_clip[0] if of_clip else None)
     if lead is None:
         return section.metric, []
     target = lead.qualities[len(lead.rows) // 2]
+    slowest = {curve.codec: curve for curve in of_clip}  # labels are in the order of their encode times
     chosen = [
         min(known, key=lambda row: (abs(getattr(row, section.metric) - target), row.bpp))
         for curve in of_clip
-        if (known := [row for row in curve.rows if row.per_frame])
+        if curve in (lead, slowest[curve.codec]) and (known := [row for row in curve.rows if row.per_frame])
     ]
     for metric in dict.fromkeys((section.metric, *FRAME_METRICS)):
         if rows := [row for row in chosen if row.per_frame.get(metric)]:

@@ -34,6 +34,7 @@ def times_svg(points: Sequence[TimePoint], styles: Mapping[str, Style], anchor: 
     plotter = Plotter(styles)
     with drawing("times"):
         figure = new_figure(7.2, 4)
+        figure.subplots_adjust(left=0.115, top=0.97)
         plotter.times(figure.subplots(), points, anchor)
         return inline(figure, plotter.titles, f"BD-rate against {anchor} over encode time")
 
@@ -72,7 +73,7 @@ def overview(
         columns = min(3, max(1, panels))
         lines = -(-panels // columns)
         legend = -(-len(styles) // columns) * 0.22 + 0.1
-        figure = new_figure(SIZE[0] * columns, SIZE[1] * lines + legend)
+        figure = new_figure(SIZE[0] * columns, SIZE[1] * lines + legend, "constrained")
         figure.set_facecolor("white")
         axes = list(figure.subplots(lines, columns, squeeze=False).flat)
         for axis, (clip, found) in zip(axes, curves.items(), strict=False):

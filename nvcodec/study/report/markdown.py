@@ -16,6 +16,7 @@ from nvcodec.study.report.tables import (
     commands,
     origins,
     point_cells,
+    time_missing,
     time_rows,
 )
 
@@ -27,8 +28,9 @@ def markdown(content: Content) -> str:
     parts.append("\n".join(f"- {escaped(note)}" for note in content.notes))
     for section in content.sections:
         parts += _deltas(section)
-    if rows := time_rows(content):
-        parts += ["## Rate at equal encode time", table(TIMES, rows, text=2)]
+    if content.time_deltas:
+        parts += ["## Rate at equal encode time", table(TIMES, time_rows(content), text=2)]
+        parts += ["\n".join(f"- {escaped(line)}" for line in time_missing(content))]
     parts += ["## Points", table(("clip", *POINTS), [[r.clip, *point_cells(r)] for r in content.rows], text=3)]
     parts += ["## Where the numbers come from"]
     parts += [table(("codec", "encoder", "commit", "machine", "threads"), origins(content.rows), text=5)]

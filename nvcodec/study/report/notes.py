@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from nvcodec.study.curves import METRICS, PUBLISHED, Curve, newest
 from nvcodec.study.deltas import FRAGILE, BdTable
-from nvcodec.study.report.text import counted, listed, number, significant
+from nvcodec.study.report.text import counted, listed, significant
 from nvcodec.study.rows import Row
 
 
@@ -18,12 +18,16 @@ def notes(rows: Sequence[Row], curves: Sequence[Curve], table: BdTable) -> list[
 
 
 def _fragile(table: BdTable) -> Iterator[str]:
-    weak = [f"{cell.label} on {cell.clip} ({number(cell.rate.overlap)})" for cell in table.cells if cell.rate.fragile]
+    weak: dict[str, list[float]] = {}
+    for cell in table.cells:
+        if cell.rate.fragile and cell.rate.overlap is not None:
+            weak.setdefault(cell.label, []).append(cell.rate.overlap)
     if weak:
         title = METRICS[table.metric].title
-        yield f"Fragile BD-rates at equal {title}, of curves that share less than {FRAGILE:g} of their range: " + (
-            f"{listed(weak)}."
+        said = listed(
+            f"{label} ({counted(len(found), 'clip')}, from {min(found):.2f})" for label, found in weak.items()
         )
+        yield f"Fragile at equal {title}, because curves share less than {FRAGILE:g} of their range: {said}."
 
 
 def _times(rows: Sequence[Row]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from nvcodec.study.curves import METRICS
 from nvcodec.study.report import figures, tables
 from nvcodec.study.report.content import Content, frame_rows, published
 from nvcodec.study.report.style import styles
-from nvcodec.study.report.text import number, significant
+from nvcodec.study.report.text import NONE, number, shortened, significant
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -32,13 +33,17 @@ def page(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["minus"] = lambda text: str(text).replace("-", "−", 1) if _is_number(str(text)) else text
+    environment.filters["shortened"] = shortened
+    environment.filters["minus"] = _minus
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(style=style, **_values(content))
 
 
-def _is_number(text: str) -> bool:
-    return len(text) > 1 and text[0] == "-" and text[1].isdigit()
+def _minus(text: str) -> str:
+    """The sign that it is before numbers, a percent sign that stays with its number, a dash for what there is not."""
+    if text == NONE:
+        return "–"
+    return re.sub(r"(?<![^ (])-(?=\d)", "−", text).replace(" %", "\u00a0%")
 
 
 def _values(content: Content) -> dict[str, Any]:
@@ -50,6 +55,7 @@ def _values(content: Content) -> dict[str, Any]:
         "times_plot": figures.times_svg(content.times, look, content.anchor) if len(content.times) > 1 else "",
         "time_header": tables.TIMES,
         "time_rows": tables.time_rows(content),
+        "time_missing": tables.time_missing(content),
         "time_clips": [(c, tables.time_rows(content, c)) for c in content.clips] if len(content.clips) > 1 else [],
         "frames": [_frames(clip, content, look) for clip in content.clips],
         "point_header": tables.POINTS,

@@ -58,7 +58,7 @@ class Plotter:
                 said = f"{p.label}: BD-rate {percent(100 * p.ratio - 100)}, {significant(p.seconds)} s a frame"
                 self._point(axes, p.seconds, p.ratio, self.styles[p.label], said)
         log_axis(axes.xaxis, [p.seconds for p in points])
-        log_axis(axes.yaxis, [p.ratio for p in points] + [1.0], lambda ratio: percent(100 * ratio - 100))
+        log_axis(axes.yaxis, [p.ratio for p in points] + [1.0], _percent_tick)
         axes.axhline(1.0, color=INK, linewidth=0.8, alpha=0.5)
         axes.set_xlabel("encode seconds a frame, log")
         axes.set_ylabel(f"BD-rate against {shortened(anchor, 24)}")
@@ -72,7 +72,7 @@ class Plotter:
             x, y = binned(row.per_frame.get("bits", []))
             bits.plot(x, [max(v, 1) for v in y], style.line, color=style.color, linewidth=1.2, drawstyle="steps-mid")
         sizes = [max(v, 1) for row in rows for v in binned(row.per_frame.get("bits", []))[1]]
-        log_axis(bits.yaxis, sizes, lambda value: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
+        log_axis(bits.yaxis, sizes, _bits_tick)
         quality.set_title(shortened(title))
         quality.set_ylabel(METRICS[metric].axis)
         bits.set_ylabel("bits, log")
@@ -111,11 +111,17 @@ def drawing(salt: str) -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Any:
-    """An empty figure, in inches, that lays itself out; within `drawing`."""
+def new_figure(width: float, height: float, layout: Any = None) -> Any:
+    """An empty figure, in inches, within `drawing`; without a layout it has margins for one plot's texts."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    figure = Figure(figsize=(width, height), facecolor="none")
+    if layout is not None:
+        figure.set_layout_engine(layout)
+    elif width > 1:  # laying out by what the figure holds takes most of a report's time
+        right, top = 1 - 0.1 / width, 1 - 0.28 / height
+        figure.subplots_adjust(left=0.62 / width, right=right, bottom=0.5 / height, top=top, hspace=0.1)
+    return figure
 
 
 def log_axis(axis: Any, values: Sequence[float], text: Any = None) -> None:
@@ -152,6 +158,15 @@ def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
 def significant_short(value: float) -> str:
     """A tick's number without zeros behind."""
     return f"{value:g}" if value < 1e-4 or value >= 1e6 else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def _percent_tick(ratio: float) -> str:
+    return "0 %" if ratio == 1 else f"{100 * ratio - 100:+.3g} %"
+
+
+def _bits_tick(value: float) -> str:
+    scale, unit = (1e6, "M") if value >= 1e6 else (1e3, "k") if value >= 1e3 else (1, "")
+    return f"{value / scale:g}{unit}"
 
 
 def binned(values: Sequence[float | None]) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""Colour, marker and line of every curve: by family and order, the same in all plots of a report."""
+"""Colour, marker and line of every curve, the same in all plots: colour says the codec, marker its configuration."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nvcodec.study.rows import Row
 
 INK = "#0b0c0d"  # stands for the colour of text, and is replaced by it where a plot is part of a page
 # Okabe and Ito, "Color universal design", 2008; told apart with all common kinds of colour blindness. Without yellow,
-# which is too pale on white, and with orange last, the nearest to vermilion.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-MARKERS = {"fitted": "ohp", "trained": "sP", "classical": "^v<>", "published": "Ddx"}
+# which is too pale on white; wine and olive are Tol's ("Colour schemes", 2021).
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#882255", "#999933")
+MARKERS = {"fitted": "osDph", "trained": "*PX8", "classical": "^v<>", "published": "d+x1"}
 LINES = {"fitted": "-", "trained": "-", "classical": "--", "published": ":"}
 
 
@@ -27,16 +27,18 @@ class Style:
 
 def styles(rows: Sequence[Row], anchor: str) -> dict[str, Style]:
     """A style for each label; the anchor has the colour of text."""
-    families = {row.label: row.family for row in rows}
+    first = {row.label: row for row in reversed(rows)}
+    colors: dict[str, str] = {}
+    counts: dict[str, int] = {}
     found: dict[str, Style] = {}
-    count = 0
     for label in labels(rows):
-        family = families[label]
+        family, codec = first[label].family, first[label].codec
         markers = MARKERS.get(family, MARKERS["classical"])
+        marker = markers[counts.get(codec, 0) % len(markers)]
+        counts[codec] = counts.get(codec, 0) + 1
         if label == anchor:
-            found[label] = Style(INK, markers[0], "-")
+            found[label] = Style(INK, marker, "-")
             continue
-        marker = markers[count // len(PALETTE) % len(markers)]
-        found[label] = Style(PALETTE[count % len(PALETTE)], marker, LINES.get(family, "--"))
-        count += 1
+        color = colors.setdefault(codec, PALETTE[len(colors) % len(PALETTE)])
+        found[label] = Style(color, marker, LINES.get(family, "--"))
     return found

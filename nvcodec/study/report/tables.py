@@ -16,7 +16,7 @@ from nvcodec.study.rows import Row
 
 POINTS = (
     "codec", "rate", "bytes", "bpp", "PSNR YUV", "PSNR RGB", "MS-SSIM", "MS-SSIM dB", "VMAF", "encode s",
-    "decode fps", "encode peak MB", "decode peak MB",
+    "decode fps", "encode MB", "decode MB",
 )  # fmt: skip
 
 
@@ -34,22 +34,22 @@ def bd_header(table: BdTable) -> list[str]:
     """Of `bd_rows`."""
     quality = "BD-PSNR" if table.metric.startswith("psnr") else f"BD-{METRICS[table.metric].title}"
     unit = METRICS[table.metric].unit
-    return ["", *table.clips, "average", "PCHIP", f"{quality}{f', {unit}' if unit else ''}", "clips"]
+    return ["", "average", "PCHIP", f"{quality}{f', {unit}' if unit else ''}", "clips", *table.clips]
 
 
 def bd_rows(table: BdTable) -> list[tuple[str, list[TableCell]]]:
-    """Label, and its BD-rates on every clip, their mean by both interpolations, the mean quality delta, clips."""
+    """Label; the mean of its BD-rates by both interpolations, the mean quality delta, how many clips; every clip."""
     found = []
     for label in table.labels:
         mean = table.average(label)
-        cells = [bd_cell(table.cell(clip, label).rate, table) for clip in table.clips]
         quality = mean.quality.by(table.method)
         digits = METRICS[table.metric].digits
-        cells += [
+        cells = [
             bd_cell(mean.rate, table),
             TableCell(percent(mean.rate.pchip)),
             TableCell(signed(quality, digits), kind="" if mean.quality_clips == mean.of else "partial"),
             TableCell(clips_of(mean.clips, mean.of).split(" clip")[0]),
+            *(bd_cell(table.cell(clip, label).rate, table) for clip in table.clips),
         ]
         found.append((label, cells))
     return found
@@ -69,30 +69,48 @@ def bd_cell(delta: Delta, table: BdTable) -> TableCell:
 
 
 def bd_missing(table: BdTable) -> list[str]:
-    """Why there are deltas that there are not: one line for each label and reason."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Why there are deltas that there are not: one line for the labels and clips of one reason."""
+    by_label: dict[tuple[str, str], list[str]] = {}
     for cell in table.cells:
         if cell.rate.why:
-            found.setdefault((cell.label, cell.rate.why), []).append(cell.clip)
-    every = len(table.clips)
+            by_label.setdefault((cell.label, cell.rate.why), []).append(cell.clip)
+    found: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (label, why), clips in by_label.items():
+        found.setdefault((tuple(clips), why), []).append(label)
     return [
-        f"{label}, {'all clips' if len(clips) == every > 1 else ', '.join(clips)}: {why}"
-        for (label, why), clips in found.items()
+        f"{_all_or(labels, table.labels, 'all curves')} on {_all_or(clips, table.clips, 'all clips')}: {why}"
+        for (clips, why), labels in found.items()
     ]
 
 
-TIMES = ("codec", "against", "rate at equal encode time", "shared range, s a frame", "overlap", "clips")
+def _all_or(names: Sequence[str], every: Sequence[str], said: str) -> str:
+    return said if len(names) == len(every) > 1 else ", ".join(names)
+
+
+TIMES = ("codec", "against", "rate at equal encode time", "overlap of time", "shared times, s a frame", "clips")
 
 
 def time_rows(content: Content, clip: str = "") -> list[list[str]]:
-    """Each pair of codecs on a clip, or (clip "") the means."""
+    """Each pair of codecs that share encode times on a clip, or (clip "") on some clip: then the mean."""
     found = []
     for delta in content.time_deltas:
-        if delta.clip == clip:
-            span = "-" if delta.low is None else f"{significant(delta.low)} to {significant(delta.high)}"
-            value = percent(delta.value) if delta.value is not None else delta.why
-            found.append([delta.codec, delta.reference, value, span, number(delta.overlap), clips_text(delta)])
+        if delta.clip == clip and delta.value is not None:
+            once = delta.overlap == 0
+            span = "-" if delta.low is None else significant(delta.low)
+            if delta.high is not None and not once:
+                span += f" to {significant(delta.high)}"
+            shared = "one time" if once else number(delta.overlap)
+            found.append([delta.codec, delta.reference, percent(delta.value), shared, span, clips_text(delta)])
     return found
+
+
+def time_missing(content: Content) -> list[str]:
+    """Pairs of codecs that have no clip on which they share encode times, by codec and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for delta in content.time_deltas:
+        if not delta.clip and delta.value is None:
+            found.setdefault((delta.codec, delta.why), []).append(delta.reference)
+    return [f"{codec} and {', '.join(others)}: {why}" for (codec, why), others in found.items()]
 
 
 def point_cells(row: Row) -> list[str]:
