@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from nvcodec.study.coded import Source
 
-_UNSAID = (0, 2, 3)  # reserved or unspecified code points of H.273; 0 as a matrix is RGB, which 4:2:0 is not
+# code points of H.273 that FFmpeg's filters and encoders all take; others, and 2 for unspecified, are not passed on
+_KNOWN = {"color_primaries": {1, *range(4, 13)}, "color_trc": {1, *range(4, 19)}, "colorspace": {1, *range(4, 15)}}
 # the luma plane alone needs padding: chroma of an odd size is rounded up already; FFmpeg's pad would cut both first
 _EVEN = (
     "extractplanes=y+u+v[y][u][v];"
@@ -47,8 +48,11 @@ def _range(source: Source) -> str:
 
 
 def _own_range(source: Source, pixels: str) -> list[str]:
-    """Full range stays full, also from the pixel formats that mean it by their name (yuvj420p)."""
-    return [f"scale=in_range={_range(source)}:out_range={_range(source)}", f"format={pixels}"]
+    """Full range stays full, also from the pixel formats that mean it by their name (yuvj420p).
+
+    The matrix is untold first, because the scaler refuses those that it could not convert, asked or not.
+    """
+    return ["setparams=colorspace=2", f"scale=in_range={_range(source)}:out_range={_range(source)}", f"format={pixels}"]
 
 
 def _shift(pixels: str) -> list[str]:
@@ -60,5 +64,5 @@ def _shift(pixels: str) -> list[str]:
 def _tags(source: Source) -> str:
     colour = source.format.colour
     codes = {"color_primaries": colour.primaries, "color_trc": colour.transfer, "colorspace": colour.matrix}
-    said = [f"{name}={code}" for name, code in codes.items() if code not in _UNSAID and code < 19]
+    said = [f"{name}={code}" for name, code in codes.items() if code in _KNOWN[name]]
     return ":".join([f"setparams=range={_range(source)}", *said])

@@ -199,6 +199,21 @@ def test_the_file_holds_no_messages_and_the_colour_of_the_source(carphone, make_
     assert probe(coded.file).format.colour == Colour(9, 16, 9, False)
 
 
+def test_colours_that_ffmpeg_cannot_convert_pass_all_the_same(carphone, make_clip, tmp_path):
+    source = source_of(make_clip(carphone, 64, 48, 1))
+    for colour in (Colour(1, 1, 8), Colour(9, 16, 14, True), Colour(3, 0, 200), Colour(22, 255, 0)):
+        tagged = replace(source, format=replace(source.format, colour=colour))
+        coded = encode(AnchorSpec("x264", "ultrafast"), 20, tagged, tmp_path)
+        assert coded.frame_bits == [8 * coded.bytes] and coded.groups[0].frames == 1
+        assert psnr(pictures_of(source.pictures), pictures_of(coded.decoded)) > 35
+
+
+def test_what_an_encoder_refuses_is_said_in_its_own_words(crop, tmp_path):
+    source = source_of(write_y4m(tmp_path / "in.y4m", crop(4, 4, 1)))
+    with pytest.raises(NvcodecError, match=r"^ffmpeg: .*small.*\(exit code"):
+        encode(AnchorSpec("x265", "ultrafast"), 20, source, tmp_path)
+
+
 def test_lost_frames_are_an_error(carphone, make_clip, tmp_path):
     source = replace(source_of(make_clip(carphone, 128, 96, FRAMES)), frames=FRAMES + 1)
     with pytest.raises(NvcodecError, match=r"x264 gave 8 frames of a clip\.mp4, which has 9"):
