@@ -32,8 +32,8 @@ def evaluate(
 
     ``bytes`` is the whole file, ``video_bytes`` without passed-through tracks; ``decode_fps`` counts the time of
     entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of (6Y + U + V) / 8 against the 4:2:0
-    picture that was coded; ``psnr_rgb`` and ``ms_ssim`` (None below 161 pixels) are against the source's own RGB,
-    before it became 4:2:0. Frames of damaged groups are left out, ``damaged`` says which. Raises InputError if
+    picture that was coded; ``psnr_rgb``, ``ssim`` and ``ms_ssim`` (None below 161 pixels) are against the source's own
+    RGB, before it became 4:2:0. Frames of damaged groups are left out, ``damaged`` says which. Raises InputError if
     sizes or frame counts differ, FormatError and its kin for a bad file.
     """
     files.check_source(reference, pipe=False)

@@ -192,7 +192,7 @@ def test_ssim_is_near_ffmpegs_filter(program: str, pair: tuple[Source, Path], tm
     with Reader(source.pictures) as a, Reader(decoded) as b:
         luma = [[torch.from_numpy(picture.y)[None, None] for picture in reader] for reader in (a, b)]
     ours = [float(ssim(x, y)) for x, y in zip(*luma, strict=True)]
-    assert ours == pytest.approx(theirs, abs=0.02)
+    assert ours == pytest.approx(theirs, abs=0.01)
 
 
 def test_vmaf_is_there_per_frame(program: str, pair: tuple[Source, Path], monkeypatch: pytest.MonkeyPatch) -> None:
