@@ -56,14 +56,14 @@ def run(given: Namespace, messages: Messages) -> int:
     from nvcodec.study.report.markdown import markdown
 
     piped = given.output == streams.PIPE
+    if not piped:
+        check_form(Path(given.output))  # before all else: the last file of results may stand where OUT was forgotten
     for source in given.results:
         streams.check_file(source, "report")
         if not piped:
             files.check_target(source, given.output, given.yes)
     if piped and messages.json:
         raise UsageError("--json writes to standard output, as does the report: name a file for one of them")
-    if not piped:
-        check_form(Path(given.output))
     rows = [*read_rows(given.results), *read_failures(given.results)]
     options = {"anchor": given.anchor, "metric": given.metric, "title": given.title}
     if piped:

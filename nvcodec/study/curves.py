@@ -205,10 +205,12 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 
 def finite(value: Any) -> float | None:
-    """A number as a float; None for what is none, not finite, or beyond 1e18 (no measure of a video is)."""
+    """A number as a float; None for what is none, and for sizes that no measure of a video has (above 1e18, not
+    finite, or below 1e-18 but not 0).
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e18:
         return None
-    return float(value)
+    return float(value) if value == 0 or abs(value) > 1e-18 else None
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

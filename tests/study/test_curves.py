@@ -75,7 +75,10 @@ def test_time_of_a_curve_is_the_geometric_mean():
 
 def test_numbers_that_are_none():
     assert finite(3) == 3.0 and isinstance(finite(3), float)
-    assert [finite(value) for value in (None, True, "3", float("nan"), float("-inf"), 10**400, 1e300)] == [None] * 7
+    assert finite(0) == 0.0
+    assert [finite(value) for value in (None, True, "3", float("nan"), float("-inf"), 10**400, 1e300, 1e-300)] == [
+        None
+    ] * 8
 
 
 def test_an_unknown_metric_names_the_nearest():

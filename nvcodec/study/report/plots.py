@@ -128,7 +128,7 @@ def log_axis(axis: Any, values: Sequence[float], text: Any = None) -> None:
     """A log scale with a few round ticks, in a range that has room about the values."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-    known = [value for value in values if value > 0]
+    known = [value for value in values if 1e-18 < value < 1e18]
     low, high = (min(known), max(known)) if known else (1.0, 10.0)
     room = max(math.log10(high / low) * 0.06, 0.03)
     low, high = 10 ** (math.log10(low) - room), 10 ** (math.log10(high) + room)
