@@ -15,6 +15,7 @@ import numpy as np
 from nvcodec.api.threads import cpu_threads
 from nvcodec.errors import InputError, NvcodecError, UsageError
 from nvcodec.format import VideoFormat
+from nvcodec.hardware import tune_allocator
 from nvcodec.metrics import FrameMetrics, SequenceMetrics
 from nvcodec.metrics.vmaf import vmaf_per_frame
 from nvcodec.study.coded import Source
@@ -132,6 +133,7 @@ def main(arguments: Sequence[str]) -> int:
     job = json.loads(arguments[0])
     clip, pictures, threads = Path(job["clip"]), Path(job["pictures"]), job["threads"]
     try:
+        tune_allocator()
         fmt = probe(clip).format
         source = Source(job["name"], clip, pictures, fmt, job["frames"], fmt.frame_rate or Fraction(25))
         with cpu_threads(threads):
