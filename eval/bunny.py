@@ -21,6 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from eval.bunny_plan import Work, chosen_codecs, plan_work, size_of
 from eval.bunny_table import is_whole, markdown
 from eval.clips import find_clip
@@ -76,6 +78,7 @@ class Bench:
             "family": "fitted",
             "seed": work.what.seed,
             "device": work.what.device,
+            "threads": torch.get_num_threads(),
             "quick": self.quick,
             "command": f"python -m eval.bunny --clip {pictures.name} --frames {self.frames} {work.options}",
             "commit": commit(),

@@ -20,7 +20,7 @@ PAPER_FITS = (
 )
 PAPER_RATES = tuple((WHOLE, bpp) for bpp in (0.025, 0.05, 0.1))
 QUICK_FITS = tuple((CROP, parameters) for parameters in (0.35, 0.75))
-QUICK_RATES = ((WHOLE, 0.05),)
+QUICK_RATES = ((WHOLE, 0.025),)
 QUICK_SECONDS = 560.0  # of a quick run in all
 BESIDE_A_FIT, BESIDE_A_FILE = 30.0, 50.0  # seconds that decoding and measuring take on 2 cores
 LEAST_SECONDS = 5.0
