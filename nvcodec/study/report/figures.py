@@ -10,7 +10,7 @@ from typing import Any
 
 from nvcodec.study.curves import Curve
 from nvcodec.study.report.plots import Plotter, drawing, new_figure
-from nvcodec.study.report.style import INK, Style
+from nvcodec.study.report.style import INK, PALETTE, Style
 from nvcodec.study.report.text import shortened
 from nvcodec.study.rows import Row
 from nvcodec.study.times import TimePoint
@@ -103,11 +103,13 @@ def _saved(figure: Any, kind: str) -> bytes:
 
 
 def inline(figure: Any, titles: Mapping[str, str], said: str) -> str:
-    """The figure as an <svg> element that takes the colour of the text about it; ``said`` is read out for it."""
+    """The figure as an <svg> element in the colours of the page about it; ``said`` is read out for it."""
     text = _saved(figure, "svg").decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = _POINT.sub(lambda m: f"<g><title>{escape(titles[m[1]])}</title>", text[text.index("<svg") :])
     text = _NAMED.sub("<g>", text).replace(INK, "currentColor")
+    for index, color in enumerate(PALETTE):
+        text = text.replace(color, f"var(--curve-{index})")
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     spoken = f'role="img" aria-label="{escape(said)}"' if said else 'aria-hidden="true"'

@@ -10,7 +10,7 @@ from nvcodec.errors import UsageError
 from nvcodec.study.curves import METRICS
 from nvcodec.study.report import figures, tables
 from nvcodec.study.report.content import Content, frame_rows, published
-from nvcodec.study.report.style import styles
+from nvcodec.study.report.style import PALE, PALETTE, styles
 from nvcodec.study.report.text import NONE, number, shortened, significant
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -36,7 +36,7 @@ def page(content: Content) -> str:
     environment.filters["shortened"] = shortened
     environment.filters["minus"] = _minus
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("report.html.j2").render(style=style, **_values(content))
+    return environment.get_template("report.html.j2").render(style=style, palettes=(PALETTE, PALE), **_values(content))
 
 
 def _minus(text: str) -> str:

@@ -19,8 +19,9 @@ COLUMNS = 600  # of a plot over frames; longer clips are averaged into so many
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9.5,
     "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 9.5,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.16,
-    "grid.linewidth": 0.7, "grid.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK,
+    "axes.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+    "grid.alpha": 0.16, "grid.linewidth": 0.7, "grid.color": INK, "text.color": INK, "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
     "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "lines.linewidth": 1.6,
     "lines.markersize": 5.5, "legend.frameon": False, "text.parse_math": False, "axes.unicode_minus": True,
 }  # fmt: skip

@@ -12,6 +12,7 @@ INK = "#0b0c0d"  # stands for the colour of text, and is replaced by it where a 
 # Okabe and Ito, "Color universal design", 2008; told apart with all common kinds of colour blindness. Without yellow,
 # which is too pale on white; wine and olive are Tol's ("Colour schemes", 2021).
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#882255", "#999933")
+PALE = ("#4aa8e0", "#f07a3a", "#2fc294", "#dc9cc0", "#86cdf2", "#f2bd4b", "#cf6aa0", "#c3c363")  # on a dark page
 MARKERS = {"fitted": "osDph", "trained": "*PX8", "classical": "^v<>", "published": "d+x1"}
 LINES = {"fitted": "-", "trained": "-", "classical": "--", "published": ":"}
 
