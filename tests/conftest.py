@@ -133,7 +133,7 @@ def crop(carphone: Path, planes_of: Callable[..., list[list[np.ndarray]]]) -> Cr
         out = []
         for planes in decoded[:frames]:
             pieces = [np.ascontiguousarray(p[cut]) for p, cut in zip(planes, cuts, strict=True)]
-            wide = [p.astype(np.uint16) * 1023 // 255 for p in pieces]
+            wide = [p.astype(np.uint16) * 4 for p in pieces]
             out.append(tuple(w.astype(np.uint16) for w in wide) if bit_depth == 10 else tuple(pieces))
         return out
 

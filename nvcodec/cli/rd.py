@@ -53,6 +53,7 @@ def parser() -> Parser:
 
 def run(given: Namespace, messages: Messages) -> int:
     from nvcodec.study import points as planning
+    from nvcodec.study.measure import why_no_vmaf
     from nvcodec.study.runner import finished, open_results, run_study
 
     settings, out = given_settings(StudySettings, given), Path(given.out)
@@ -61,6 +62,8 @@ def run(given: Namespace, messages: Messages) -> int:
     if given.dry_run:
         return _show_plan(points, {row.key for row in done}, done, settings, messages)
     left = len(points) - len(done)
+    if "vmaf" in settings.metrics and (why := why_no_vmaf()) is not None:
+        messages.warning(why)
     messages.note(f"{plural(len(points), 'point')}, {left} to run, into {out}")
     rows = run_study(points, settings, out, lambda event: _show_event(event, messages))
     failed = [row for row in rows if row.error]

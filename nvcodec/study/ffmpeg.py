@@ -7,11 +7,9 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 from nvcodec.errors import NvcodecError, UsageError
@@ -20,7 +18,6 @@ from nvcodec.study.processes import Finished, run_measured
 VARIABLE = "NVCODEC_FFMPEG"
 HINT = "pip install 'nvcodec[study]'"
 _QUERY_SECONDS = 60
-_KEEP_STDERR = 'exec "$@" 2>"$0"'  # of sh: the program takes the shell's place, with its stderr in a file
 _NOISE = re.compile(r"warn|info\]", re.IGNORECASE)
 _CONTEXT = re.compile(r"^(\[[^\]]*\] ?)+")  # "[libx264 @ 0x55d4da304f80] "
 
@@ -116,14 +113,10 @@ def run_ffmpeg(command: Sequence[str]) -> Finished:
     Raises:
         NvcodecError: it failed; the message is ffmpeg's own first one, which names the cause.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "stderr")
-        finished = run_measured(("/bin/sh", "-c", _KEEP_STDERR, str(log), *command), check=False)
-        said = log.read_text(errors="replace") if log.exists() else ""
+    finished = run_measured(command, check=False, capture=True)
     if finished.code != 0:
-        ended = f"exit code {finished.code}" if finished.code > 0 else f"signal {-finished.code}"
-        raise NvcodecError(f"ffmpeg: {complaint(said) or 'it failed'} ({ended})")
-    return replace(finished, command=tuple(command))
+        raise NvcodecError(f"ffmpeg: {complaint(finished.stderr) or 'it failed'} ({finished.ended})")
+    return finished
 
 
 def complaint(said: str) -> str:

@@ -30,6 +30,12 @@ class Finished:
     seconds: float  # wall clock, from before the process starts
     peak_bytes: int  # largest resident set of the process, or of the largest process it waited for
     stdout: str
+    stderr: str = ""  # where it was captured
+
+    @property
+    def ended(self) -> str:
+        """How it ended, in words."""
+        return f"exit code {self.code}" if self.code >= 0 else f"signal {-self.code}"
 
     def last_object(self) -> dict[str, Any]:
         """The last line of stdout that is a JSON object.
@@ -64,19 +70,16 @@ def run_measured(
         with output.open("w") as stdout, errors.open("w") as stderr:
             spawn = (sys.executable, "-ISs", str(_SPAWN), str(report), *command)
             _run_group(spawn, stdout, stderr if capture else None, limit)
-        said = errors.read_text(errors="replace").strip().splitlines()
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
         measured = json.loads(report.read_text())
-        finished = Finished(command=command, stdout=output.read_text(errors="replace"), **measured)
+        said, complained = (file.read_text(errors="replace") for file in (output, errors))
+        finished = Finished(command=command, stdout=said, stderr=complained, **measured)
     if check and finished.code != 0:
-        why = f"{said[-1]} ({_ended(finished.code)})" if said else _ended(finished.code)
+        last = complained.strip().splitlines()[-1:]
+        why = f"{last[0]} ({finished.ended})" if last else finished.ended
         raise NvcodecError(f"{why} from: {' '.join(command)}")
     return finished
-
-
-def _ended(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
 _running: set[int] = set()  # process groups, so that an interrupted study can end what its threads wait for

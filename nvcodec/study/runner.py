@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from nvcodec.hardware import cpu_count
 from nvcodec.metrics.bits import bpp
 from nvcodec.study import anchors, neural, sources
 from nvcodec.study.coded import Coded, Source
-from nvcodec.study.measure import measure_command
+from nvcodec.study.measure import measure_command, why_no_vmaf
 from nvcodec.study.points import NeuralSpec, Point
 from nvcodec.study.processes import kill_running, run_measured
 from nvcodec.study.provenance import commit, machine
@@ -65,6 +65,13 @@ def finished(points: Sequence[Point], results: Results) -> list[Row]:
     return [Row.from_dict(row) for row in rows if row is not None and not row.get("error")]
 
 
+def measurable(settings: StudySettings) -> StudySettings:
+    """The settings without VMAF where no ffmpeg of this machine has it: rows then say null."""
+    if "vmaf" not in settings.metrics or why_no_vmaf() is None:
+        return settings
+    return replace(settings, metrics=tuple(name for name in settings.metrics if name != "vmaf"))
+
+
 def run_study(
     points: Sequence[Point], settings: StudySettings, out: Path, on_event: OnEvent | None = None
 ) -> list[Row]:
@@ -76,7 +83,7 @@ def run_study(
     Raises:
         OutputError: ``out`` cannot be written.
     """
-    results = open_results(out)
+    results, settings = open_results(out), measurable(settings)
     done = {row.key for row in finished(points, results)}
     todo = [point for point in points if point.key not in done]
     with tempfile.TemporaryDirectory(prefix="nvcodec-study-") as folder:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -109,10 +110,10 @@ def test_the_command_plans_without_running(clip, study, capfd, tmp_path):
 
 def test_an_interrupt_keeps_whole_rows_and_leaves_no_process(clip, tmp_path):
     out = tmp_path / "r.jsonl"
-    call = ["rd", str(clip), "--codecs", "hnerv:10m", "--qualities", "24", "--anchors", "x264:ultrafast", "--crfs", "30"]
+    call = ["rd", str(clip), "--codecs", "hnerv:10m", "--qualities", "24", "--anchors", "x264:ultrafast"]
     code = "import sys; from nvcodec.cli import main; sys.exit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *call, "--metrics", "psnr", "--out", str(out)],
+        [sys.executable, "-c", code, *call, "--crfs", "30", "--metrics", "psnr", "--out", str(out)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -133,7 +134,7 @@ def _commands_with(text):
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            command = open(f"/proc/{name}/cmdline").read()
+            command = Path(f"/proc/{name}/cmdline").read_text()
         except OSError:
             continue
         if text in command and "nvcodec" in command:
