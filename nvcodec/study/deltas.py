@@ -10,7 +10,7 @@ import numpy as np
 
 from nvcodec.errors import UsageError
 from nvcodec.metrics.bd import METHODS, BjontegaardDelta, bd_psnr, bd_rate
-from nvcodec.study.curves import Curve, check_label, clips, curves, joined, labels
+from nvcodec.study.curves import PUBLISHED, Curve, check_label, clips, curves, joined, labels
 from nvcodec.study.rows import Row
 
 FEWEST_POINTS = 3  # of a curve that a delta can be taken of
@@ -85,6 +85,8 @@ class BdTable:
 def bd_table(rows: Iterable[Row], anchor: str, metric: str = "psnr_yuv", method: str = "akima") -> BdTable:
     """All deltas against the label ``anchor``. Curves that cannot be compared say why in their cell.
 
+    Published curves that give no value of the metric are left out.
+
     Raises:
         UsageError: there is no such anchor, metric or method.
     """
@@ -93,7 +95,9 @@ def bd_table(rows: Iterable[Row], anchor: str, metric: str = "psnr_yuv", method:
     rows = joined(row for row in rows if not row.error)
     check_label(rows, anchor)
     found = {(curve.clip, curve.label): curve for curve in curves(rows, metric)}
-    names, others = tuple(clips(rows)), tuple(label for label in labels(rows) if label != anchor)
+    silent = {row.label for row in rows if row.family == PUBLISHED} - {label for _, label in found}
+    names = tuple(clips(rows))
+    others = tuple(label for label in labels(rows) if label != anchor and label not in silent)
     cells = tuple(
         Cell(clip, label, *compare(found.get((clip, anchor)), found.get((clip, label))))
         for label in others

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nvcodec.study.failures import read_failures
 from nvcodec.study.rows import Row
@@ -38,7 +40,9 @@ def test_a_page_from_two_files(cli, results, tmp_path):
     assert "<h1>My study</h1>" in text and "out of memory" in text and "once" not in text.split("Failed points")[1]
     ran = cli("report", *results, str(target))
     assert ran.code == 2 and f"{target} exists; -y overwrites it" in ran.err
-    assert cli("report", *results, str(target), "-y", "-q").out == ""
+    (tmp_path / "r.csv").write_text("before")
+    assert cli("report", *results, str(tmp_path / "r.csv"), "-y", "-q").out == ""
+    assert (tmp_path / "r.csv").read_text().startswith("label,clip,codec")
 
 
 def test_json_is_one_object_with_every_delta(cli, results, tmp_path):
@@ -78,6 +82,14 @@ def test_failures_that_nothing_mended(results, tmp_path):
     assert [row.error for row in read_failures(results)] == ["out of memory"]
     (tmp_path / "odd").write_text('[1]\n{"clip": 3}\nnull\n' + "[" * 100_000)
     assert read_failures([tmp_path / "odd", tmp_path / "none"]) == []
+
+
+@given(st.lists(st.text() | st.builds(json.dumps, st.dictionaries(st.sampled_from(["clip", "codec", "key", "error"]),
+                                                                 st.text() | st.none() | st.integers()))))  # fmt: skip
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_file_breaks_the_search_for_failures(tmp_path, lines):
+    (tmp_path / "odd").write_text("\n".join(lines), encoding="utf-8", errors="replace")
+    assert all(row.error for row in read_failures([tmp_path / "odd"]))
 
 
 def test_help_and_completion_know_it(cli):

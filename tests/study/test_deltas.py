@@ -51,6 +51,15 @@ def test_a_clip_without_overlap_is_named_and_left_out():
     assert (average.quality_clips, average.rate.overlap) == (2, 1.0)
 
 
+def test_published_curves_join_where_they_give_the_metric():
+    paper = points("paper", [0.5 * r for r in RATES], family="published")
+    rows = [*points("x265 medium"), *paper, *points("elsewhere", clip="z", family="published")]
+    table = bd_table(rows, "x265 medium")
+    assert (table.clips, table.labels) == (("a",), ("paper",))
+    assert table.cell("a", "paper").rate.akima == pytest.approx(-50)
+    assert bd_table(rows, "x265 medium", "vmaf").labels == ()
+
+
 def test_failed_rows_do_not_count():
     rows = [*points("x265 medium"), *points("ours", [0.9 * r for r in RATES])]
     broken = Row("c", "ours", "", "q0", 0.0, error="it failed")
