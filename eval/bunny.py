@@ -39,6 +39,7 @@ from nvcodec.study.provenance import commit, machine
 from nvcodec.study.results import Results
 
 FRAMES = 132
+KINDS = ("regression", "compressed")
 
 
 @dataclass
@@ -126,7 +127,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--pictures", nargs="+", type=size_of, metavar="WxH", help="only the papers' points of this size"
     )
     parser.add_argument("--codecs", nargs="+", help="fitted codecs (default: all)")
-    parser.add_argument("--only", choices=("regression", "compressed"))
+    parser.add_argument("--only", choices=KINDS)
     parser.add_argument("--parameters", nargs="+", type=float, help="millions (default: the papers' points)")
     parser.add_argument("--epochs", nargs="+", type=int, help="of regression (default: the papers' points)")
     parser.add_argument("--seconds", type=float, help="of each regression, instead of epochs")
@@ -141,6 +142,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("out/bunny"))
     parser.add_argument("--quick", action="store_true", help="about 10 minutes in all on 2 CPU cores")
     parser.add_argument("--list", action="store_true", help="show the pieces of work and what is done")
+    parser.add_argument("--table", action="store_true", help="show the tables of all rows in OUT, and do no work")
     parser.add_argument("--json", action="store_true", help="print the rows instead of the tables")
     return parser.parse_args(arguments)
 
@@ -170,6 +172,9 @@ def checked(given: argparse.Namespace) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Makes what is missing and prints the tables; 1 if a piece of work failed."""
     given = parse(arguments)
+    if given.table:
+        show(kept(given.out), given.json)
+        return 0
     try:
         todo = plan_work(checked(given))
         bench = Bench(given.clip, given.frames, given.out, given.quick)
@@ -183,12 +188,22 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     rows = [row for _, row in done if isinstance(row, dict)]
-    if given.json:
+    show(rows, given.json)
+    return int(len(rows) < len(done))
+
+
+def kept(out: Path) -> list[dict[str, Any]]:
+    """The rows that earlier calls left in a folder."""
+    return [row for kind in KINDS for row in Results(out / f"{kind}.jsonl").rows.values() if is_whole(row)]
+
+
+def show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Prints rows as tables, or as lines of JSON."""
+    if as_json:
         print("\n".join(json.dumps(row) for row in rows))
     elif rows:
-        fits, coded = ([row for row in rows if row["kind"] == kind] for kind in ("regression", "compressed"))
+        fits, coded = ([row for row in rows if row["kind"] == kind] for kind in KINDS)
         print(markdown(fits, coded, published_regressions("bunny"), published_rows("bunny")))
-    return int(len(rows) < len(done))
 
 
 if __name__ == "__main__":

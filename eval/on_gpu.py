@@ -57,7 +57,7 @@ def parts(clip: Path, out: Path, seconds: float) -> list[Part]:
 def bunny_parts(clip: Path, out: Path, seconds: float) -> list[Part]:
     """The rows of `eval.bunny`, each cut off after ``seconds``: a row says how many epochs it came to.
 
-    ``python -m eval.bunny --clip CLIP --out OUT/bunny`` with the same options then prints the table of what is there.
+    ``python -m eval.bunny --table --out OUT/bunny`` then prints the table of what is there, on any machine.
     """
     found = []
     script = (sys.executable, "-m", "eval.bunny", "--clip", str(clip), "--out", str(out / "bunny"), "--json")

@@ -112,6 +112,8 @@ def test_work_is_done_once_and_shown_again(arrays, capsys, monkeypatch):
     monkeypatch.setattr(script.Bench, "make", lambda *_: pytest.fail("was done already"))
     assert call(arrays, *options) == 0
     assert capsys.readouterr().out == first
+    assert call(arrays, "--table") == 0
+    assert capsys.readouterr().out == first
     assert call(arrays, *options, "--list") == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["done"] * 3
     rows = [json.loads(line) for line in (arrays.parent / "out" / "compressed.jsonl").read_text().splitlines()]
