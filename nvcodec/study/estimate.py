@@ -18,7 +18,7 @@ from nvcodec.video import probe
 _ANCHORS = {"x264": 0.05, "x265": 0.15, "svtav1": 0.06, "aom": 0.6, "vvenc": 1.5}
 _ANCHOR_PRESETS = {"veryslow": 8.0, "placebo": 20.0, "slower": 4.0, "slow": 2.0, "veryfast": 0.4, "ultrafast": 0.15}
 _PRESETS = {"faster": 1.0, "fast": 3.0, "medium": 10.0, "slow": 32.0, "slower": 100.0}
-_MEASURING = 0.15  # decoding and all metrics
+_MEASURING = 0.2  # decoding and all metrics
 _START = 5.0  # seconds of three processes that start
 
 

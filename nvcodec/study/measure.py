@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -41,7 +43,7 @@ def measure(source: Source, decoded: Path, metrics: Sequence[str], threads: int 
         InputError: a file cannot be read, or sizes, bit depths or frame counts differ.
     """
     sequence, frames = SequenceMetrics(), []
-    for values in _frames(source, decoded, "ssim" in metrics, "ms-ssim" in metrics):
+    for values in _frames(source, decoded, metrics, threads):
         sequence.add(values)
         frames.append(values)
     result = {name: value for name, value in sequence.result().as_dict().items() if name not in _NOT_IN_ROWS}
@@ -53,15 +55,32 @@ def measure(source: Source, decoded: Path, metrics: Sequence[str], threads: int 
     return {**result, "per_frame": per_frame}
 
 
-def _frames(source: Source, decoded: Path, with_ssim: bool, with_ms_ssim: bool) -> Iterator[FrameMetrics]:
+def _frames(source: Source, decoded: Path, metrics: Sequence[str], threads: int) -> Iterator[FrameMetrics]:
+    """Measures ``threads`` frames at a time, each on one core: threads inside of an operator wait for one another,
+    which costs many times the work where other jobs share the cores.
+    """
     fmt = source.format
-    with Reader(source.clip, audio=False, rgb=True) as reference, Reader(decoded, audio=False) as other:
+
+    def measured(ours: Picture, theirs: Picture) -> FrameMetrics:
+        rgb = _rgb(ours, fmt), yuv420_to_rgb(theirs, fmt)
+        return FrameMetrics.of(ours.planes, theirs.planes, fmt.bit_depth, rgb, "ssim" in metrics, "ms-ssim" in metrics)
+
+    with (
+        cpu_threads(1),
+        ThreadPoolExecutor(threads) as pool,
+        Reader(source.clip, audio=False, rgb=True) as reference,
+        Reader(decoded, audio=False) as other,
+    ):
         _check_size(fmt, other.format)
+        running: deque[Future[FrameMetrics]] = deque()
         for ours, theirs in zip_longest(reference, other):
             if ours is None or theirs is None:
                 raise InputError(_uneven(source, decoded))
-            rgb = _rgb(ours, fmt), yuv420_to_rgb(theirs, fmt)
-            yield FrameMetrics.of(ours.planes, theirs.planes, fmt.bit_depth, rgb, with_ssim, with_ms_ssim)
+            running.append(pool.submit(measured, ours, theirs))
+            if len(running) > threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 def _rgb(picture: Picture, fmt: VideoFormat) -> Any:
@@ -136,8 +155,7 @@ def main(arguments: Sequence[str]) -> int:
         tune_allocator()
         fmt = probe(clip).format
         source = Source(job["name"], clip, pictures, fmt, job["frames"], fmt.frame_rate or Fraction(25))
-        with cpu_threads(threads):
-            result = measure(source, Path(job["decoded"]), job["metrics"], threads)
+        result = measure(source, Path(job["decoded"]), job["metrics"], threads)
     except NvcodecError as error:
         print(error, file=sys.stderr)
         return error.exit_code

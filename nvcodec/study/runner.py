@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -102,10 +103,12 @@ class _Study:
         self.done, self.total = done, total
         self.threads = settings.threads or max(1, cpu_count() // settings.jobs)
         self.sources: dict[Path, Source] = {}
+        self.left: Counter[Path] = Counter()  # points of each clip that have not ended
         self.lock = threading.Lock()
 
     def run(self, points: Sequence[Point]) -> None:
         """Rows are written by this thread alone; the workers wait for processes."""
+        self.left = Counter(point.clip for point in points)
         with ThreadPoolExecutor(self.settings.jobs) as pool:
             running = [pool.submit(self.point, point) for point in points]
             try:
@@ -137,6 +140,8 @@ class _Study:
                 return self.measured(point, Path(folder), facts)
         except (NvcodecError, OSError) as error:
             return Row.from_dict({**facts, "error": f"{type(error).__name__}: {error}"})
+        finally:
+            self.forget(point)
 
     def measured(self, point: Point, folder: Path, facts: dict[str, object]) -> Row:
         source = self.source(point)
@@ -161,8 +166,15 @@ class _Study:
         with self.lock:
             if point.clip not in self.sources:
                 cut = self.settings.frames, self.settings.crop
-                self.sources[point.clip] = sources.prepare(point.clip, self.folder, *cut)
+                self.sources[point.clip] = sources.prepare(point.clip, self.folder / point.digest, *cut)
             return self.sources[point.clip]
+
+    def forget(self, point: Point) -> None:
+        """Removes what was made of a clip after its last point: a raw sequence takes gigabytes."""
+        with self.lock:
+            self.left[point.clip] -= 1
+            if not self.left[point.clip]:
+                shutil.rmtree(self.folder / point.digest, ignore_errors=True)
 
 
 def _identity(point: Point) -> dict[str, object]:
