@@ -14,6 +14,7 @@ from nvcodec.study.curves import PUBLISHED, Curve, check_label, clips, curves, j
 from nvcodec.study.rows import Row
 
 FEWEST_POINTS = 3  # of a curve that a delta can be taken of
+DISAGREEMENT = 0.05  # of rate, between the interpolations, beyond which a delta hangs on where the points lie
 FRAGILE = 0.5  # overlap below which a delta says little of the curves
 
 
@@ -36,6 +37,14 @@ class Delta:
     def fragile(self) -> bool:
         """Whether it stands on less than half of the range that the curves cover."""
         return self.overlap is not None and self.overlap < FRAGILE
+
+    @property
+    def disputed(self) -> bool:
+        """Of a rate delta: whether the two interpolations differ by more than a twentieth of the rate."""
+        if self.akima is None or self.pchip is None:
+            return False
+        ratios = sorted((1 + self.akima / 100, 1 + self.pchip / 100))
+        return ratios[1] > ratios[0] * (1 + DISAGREEMENT)
 
 
 @dataclass(frozen=True)
@@ -109,20 +118,23 @@ def bd_table(rows: Iterable[Row], anchor: str, metric: str = "psnr_yuv", method:
 
 def compare(anchor: Curve | None, test: Curve | None) -> tuple[Delta, Delta]:
     """The rate delta and the quality delta of a curve against the anchor's. Raises nothing."""
-    why = _obstacle("the anchor", anchor) or _obstacle("", test)
+    why = _obstacle(True, anchor) or _obstacle(False, test)
     if why or anchor is None or test is None:
         return Delta(why=why), Delta(why=why)
     return _delta(bd_rate, anchor, test, "quality"), _delta(bd_psnr, anchor, test, "rate")
 
 
-def _obstacle(name: str, curve: Curve | None) -> str:
+def _obstacle(anchor: bool, curve: Curve | None) -> str:
+    """Why a curve has no delta, before it meets another."""
+    has = "the anchor has " if anchor else ""
     if curve is None:
-        return f"{name} has no points" if name else "no points"
+        return f"{has}no points"
     if len(curve.rows) >= FEWEST_POINTS:
         return ""
-    points = f"{len(curve.rows)} point{'' if len(curve.rows) == 1 else 's'}"
-    fallen = f" after {len(curve.dropped)} that others beat" if curve.dropped else ""
-    return f"{name}{' has ' if name else ''}{points}{fallen}, and {FEWEST_POINTS} are needed"
+    if curve.dropped:
+        whose, every = "the anchor's" if anchor else "its", len(curve.rows) + len(curve.dropped)
+        return f"only {len(curve.rows)} of {whose} {every} points rise in quality with rate; {FEWEST_POINTS} must"
+    return f"{has}only {len(curve.rows)} point{'' if len(curve.rows) == 1 else 's'}, and {FEWEST_POINTS} are needed"
 
 
 def _delta(measure: Callable[..., BjontegaardDelta], anchor: Curve, test: Curve, shared: str) -> Delta:

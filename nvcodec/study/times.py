@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from nvcodec.study.curves import curves, labels
+from nvcodec.study.curves import curves, geometric_mean, labels
 from nvcodec.study.deltas import BdTable, bd_table
 from nvcodec.study.rows import Row
 
@@ -37,7 +37,7 @@ class TimeDelta:
     clip: str
     value: float | None = None  # percent of the reference's rate: negative where the codec needs fewer bits
     overlap: float | None = None  # shared range of log time / range that either covers; 0 at a single time
-    low: float | None = None  # seconds a frame, limits of the shared range
+    low: float | None = None  # seconds a frame, limits of the shared range; of a mean the geometric means
     high: float | None = None
     why: str = ""  # why there is no value
     clips: int = 1  # that a mean is of
@@ -137,4 +137,5 @@ def _mean(codec: str, reference: str, pair: Sequence[TimeDelta]) -> TimeDelta:
         return TimeDelta(codec, reference, "", why=pair[0].why if pair else "", clips=0, of=len(pair))
     value = math.fsum(delta.value or 0 for delta in known) / len(known)
     overlap = math.fsum(delta.overlap or 0 for delta in known) / len(known)
-    return TimeDelta(codec, reference, "", value, overlap, clips=len(known), of=len(pair))
+    low, high = (geometric_mean([getattr(delta, end) for delta in known]) for end in ("low", "high"))
+    return TimeDelta(codec, reference, "", value, overlap, low, high, clips=len(known), of=len(pair))

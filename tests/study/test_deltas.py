@@ -60,6 +60,30 @@ def test_published_curves_join_where_they_give_the_metric():
     assert bd_table(rows, "x265 medium", "vmaf").labels == ()
 
 
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("ours", "only 1 point, and 3 are needed"),
+        ("x265 medium", "the anchor has only 1 point, and 3 are needed"),
+    ],
+)
+def test_too_few_points_are_said(label, said):
+    rows = [*points("x265 medium"), *points("ours")]
+    few = [row for row in rows if row.label != label or row.rate == "q0"]
+    assert bd_table(few, "x265 medium").cell("a", "ours").rate.why == said
+    falling = [replace(row, psnr_yuv=30 - row.bpp) if row.label == label else row for row in rows]
+    why = bd_table(falling, "x265 medium").cell("a", "ours").rate.why
+    assert why.startswith("only 1 of ") and why.endswith("5 points rise in quality with rate; 3 must")
+
+
+def test_interpolations_that_disagree():
+    shape = ((0.011, 0.037, 0.2155), (37.38, 41.11, 41.85))
+    rows = [*points("x265 medium", (0.003, 0.005, 0.012, 0.033), (35.4, 40.25, 44.9, 49.3)), *points("ours", *shape)]
+    assert bd_table(rows, "x265 medium").cell("a", "ours").rate.disputed
+    rows = [*points("x265 medium"), *points("ours", *OTHER)]
+    assert not bd_table(rows, "x265 medium").cell("a", "ours").rate.disputed
+
+
 def test_failed_rows_do_not_count():
     rows = [*points("x265 medium"), *points("ours", [0.9 * r for r in RATES])]
     broken = Row("c", "ours", "", "q0", 0.0, error="it failed")

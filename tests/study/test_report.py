@@ -162,10 +162,13 @@ def test_notes():
     rows.append(replace(rows[3], key="again"))
     beaten = replace(rows[5], rate="q7", bpp=9.0, key="beaten")
     low = [replace(row("nerv", "fast", i, family="fitted"), psnr_yuv=22.0 + 3 * i) for i in range(COUNT)]
-    said = "\n".join(content([*rows, beaten, *low]).notes)
+    steep = [row("odd", "", i) for i in range(COUNT)]
+    steep = [replace(r, psnr_yuv=q) for r, q in zip(steep, (30.0, 38.5, 38.7, 39.0), strict=True)]
+    said = "\n".join(content([*rows, beaten, *low, *steep]).notes)
     for part in (
         "Times are not for citing: 1 of", "up to 3 points", "1, 2 threads", "2 machines", "machine B (1 point)",
         "2 commits", "not committed", "176x144, 7 frames", "1 point came up more than once",
+        "where Akima and PCHIP disagree: odd on a.mp4 (",
         "x265 veryslow q7 on a.mp4", "Fragile at equal PSNR YUV 6:1:1", "nerv fast (1 clip, from 0.06)",
     ):  # fmt: skip
         assert part in said, part

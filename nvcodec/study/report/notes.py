@@ -7,14 +7,22 @@ from collections.abc import Iterator, Sequence
 
 from nvcodec.study.curves import METRICS, PUBLISHED, Curve, newest
 from nvcodec.study.deltas import FRAGILE, BdTable
-from nvcodec.study.report.text import counted, listed, significant
+from nvcodec.study.report.text import counted, listed, percent, significant
 from nvcodec.study.rows import Row
 
 
 def notes(rows: Sequence[Row], curves: Sequence[Curve], table: BdTable) -> list[str]:
     """One sentence or two for each thing; rows are clean, failed ones among them."""
     good = [row for row in rows if not row.error]
-    return [*_fragile(table), *_times(good), *_origins(good), *_shapes(good), *_points(rows, good), *_dropped(curves)]
+    return [
+        *_fragile(table),
+        *_disputed(table),
+        *_times(good),
+        *_origins(good),
+        *_shapes(good),
+        *_points(rows, good),
+        *_dropped(curves),
+    ]
 
 
 def _fragile(table: BdTable) -> Iterator[str]:
@@ -28,6 +36,17 @@ def _fragile(table: BdTable) -> Iterator[str]:
             f"{label} ({counted(len(found), 'clip')}, from {min(found):.2f})" for label, found in weak.items()
         )
         yield f"Fragile at equal {title}, because curves share less than {FRAGILE:g} of their range: {said}."
+
+
+def _disputed(table: BdTable) -> Iterator[str]:
+    found = [
+        f"{cell.label} on {cell.clip} ({percent(cell.rate.akima)} and {percent(cell.rate.pchip)})"
+        for cell in table.cells
+        if cell.rate.disputed
+    ]
+    if found:
+        title = METRICS[table.metric].title
+        yield f"More points are needed at equal {title} where Akima and PCHIP disagree: {listed(found)}."
 
 
 def _times(rows: Sequence[Row]) -> Iterator[str]:

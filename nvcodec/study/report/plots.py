@@ -44,7 +44,7 @@ class Plotter:
                 said = f"{row.label} {row.rate}: {significant(row.bpp)} bpp, {_with_unit(value, metric)}"
                 self._point(axes, row.bpp, value, style, said, faint=row in curve.dropped)
         if log:
-            log_axis(axes.xaxis, [rate for curve in curves for rate in curve.rates])
+            log_axis(axes.xaxis, [row.bpp for curve in curves for row in (*curve.rows, *curve.dropped)])
         axes.set_title(shortened(title))
         axes.set_xlabel("bits per pixel, log" if log else "bits per pixel")
         axes.set_ylabel(METRICS[metric].axis)
