@@ -47,8 +47,9 @@ def markdown(
     lines += [NOTE, "", "Commands:", ""]
     lines += dict.fromkeys(f"- `{row['command']}`" for row in (*fits, *coded))
     lines.append("")
-    for name in ("commit", "machine"):
-        lines.append(f"{name.capitalize()}: {'; '.join(dict.fromkeys(str(row[name]) for row in (*fits, *coded)))}.")
+    for name in ("commit", "machine", "threads"):
+        said = dict.fromkeys(str(row[name]) for row in (*fits, *coded) if name in row)
+        lines += [f"{name.capitalize()}: {'; '.join(said)}."] if said else []
     return "\n".join(lines)
 
 

@@ -70,9 +70,15 @@ def coded_payload(pictures: Pictures, goal: Goal) -> dict[str, Any]:
     """Codes all pictures as one group in this process, opens it again, and measures what it shows."""
     fmt, frames = pictures.format, pictures.frames
     target = int(goal.bpp * fmt.width * fmt.height * len(frames) / 8)
-    effort = {"seconds": goal.seconds} if goal.preset is None else {"preset": goal.preset}
     precision = fast_precision(goal.device)
-    spec = GroupSpec(target_bytes=target, seed=goal.seed, device=goal.device, precision=precision, **effort)  # type: ignore[arg-type]
+    spec = GroupSpec(
+        target_bytes=target,
+        preset=goal.preset or GroupSpec.preset,
+        seconds=goal.seconds if goal.preset is None else None,
+        seed=goal.seed,
+        device=goal.device,
+        precision=precision,
+    )
     codec = get_codec(goal.codec)
     coded = codec.encode_group(frames, fmt, spec)
     started = time.perf_counter()
