@@ -25,11 +25,11 @@ import torch
 
 from eval.bunny_plan import Work, chosen_codecs, plan_work, size_of
 from eval.bunny_table import is_whole, markdown
-from eval.clips import find_clip
 from eval.compressed import Goal, coded_file, coded_payload
 from eval.pictures import Pictures, load_pictures
 from eval.published import published_regressions, published_rows
 from eval.regression import Regression
+from eval.samples import find_clip
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import PRESETS
 from nvcodec.errors import NvcodecError, UsageError

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from eval.clips import find_clip
+from eval.samples import find_clip
 from nvcodec.errors import NvcodecError
 from nvcodec.study.processes import Finished, nvcodec_command, run_measured
 

@@ -106,7 +106,7 @@ def prepare(source: str, target: Path, frames: int | None) -> None:
     """Writes a clip's 4:2:0 pictures as arrays y (N, H, W), u and v (N, H/2, W/2), readable without PyAV."""
     import numpy as np
 
-    from eval.clips import find_clip
+    from eval.samples import find_clip
     from nvcodec.video import Reader
 
     with Reader(find_clip(source), audio=False, limit=frames) as reader:

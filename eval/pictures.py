@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.clips import find_clip
 from eval.gpu_parts import load_clip
+from eval.samples import find_clip
 from nvcodec.errors import InputError
 from nvcodec.format import Planes, VideoFormat
 

@@ -122,7 +122,7 @@ def test_the_table_has_no_cycle():
         ("errors.py", "nvcodec.container", False),
         ("api.py", "nvcodec.cli", False),
         ("cli/encode.py", "nvcodec.api", True),
-        ("video/reader.py", "eval.clips", False),
+        ("video/reader.py", "eval.samples", False),
         ("__init__.py", "nvcodec.cli", False),
     ],
 )

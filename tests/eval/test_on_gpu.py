@@ -8,8 +8,8 @@ import pytest
 import eval.gpu_parts as gpu_parts
 from eval.bunny import checked, parse
 from eval.bunny_plan import plan_work
-from eval.clips import sample_folder
 from eval.on_gpu import Part, bunny_parts, main, parts, prepare, run_parts
+from eval.samples import sample_folder
 from nvcodec.study.processes import run_measured
 from nvcodec.study.results import Results
 
