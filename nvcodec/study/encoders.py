@@ -38,7 +38,7 @@ class Encoder:
     presets: tuple[str, ...]
     default: str
     preset_name: str = ""  # what stands before a preset that is a number
-    ladder: tuple[int, int] = (20, 50)  # about 42 dB to 26 dB of luma on ordinary clips
+    ladder: tuple[int, int] = (20, 50)  # from about 42 dB down to what a weak codec reaches too
     options: Callable[[Call], Options] = field(default=lambda call: {})
     info_units: str = ""  # types of units that hold messages and no pictures (filter_units)
     dial_range: tuple[float, float] = (0, 51)
@@ -117,8 +117,8 @@ _AV1 = tuple(map(str, range(14)))
 _VVENC = ("faster", "fast", "medium", "slow", "slower")
 
 ENCODERS: dict[str, Encoder] = {
-    "x264": Encoder("libx264", "h264", _X26X, "medium", ladder=(20, 48), options=_x264, info_units="6"),
-    "x265": Encoder("libx265", "hevc", _X26X, "medium", ladder=(20, 48), options=_x265, info_units="39|40"),
+    "x264": Encoder("libx264", "h264", _X26X, "medium", ladder=(21, 51), options=_x264, info_units="6"),
+    "x265": Encoder("libx265", "hevc", _X26X, "medium", ladder=(21, 51), options=_x265, info_units="39|40"),
     "svtav1": Encoder("libsvtav1", "obu", _AV1[:14], "6", "preset ", (20, 63), _svtav1, "5", (1, 63), odd_sizes=True),
     "aom": Encoder("libaom-av1", "obu", _AV1[:9], "4", "cpu-used ", (20, 63), _aom, "5", (0, 63), 1, odd_sizes=True),
     "vvenc": Encoder("libvvenc", "vvc", _VVENC, "medium", "", (20, 50), _vvenc, "23|24", (0, 63), 1, "qp"),
