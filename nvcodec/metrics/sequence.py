@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nvcodec.errors import UsageError
 from nvcodec.metrics.psnr import Planes, mse, psnr_from_mse, weigh_yuv
-from nvcodec.metrics.ssim import ms_ssim_db, similarity_rgb
+from nvcodec.metrics.similarity import ms_ssim_db, similarity_rgb
 
 
 @dataclass(frozen=True)

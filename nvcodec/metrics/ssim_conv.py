@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nvcodec.hardware import exact_fp32
-from nvcodec.metrics.ssim import MIN_SIDE, SCALE_WEIGHTS, WINDOW, checked, gaussian_window
+from nvcodec.metrics.similarity import MIN_SIDE, SCALE_WEIGHTS, WINDOW, checked, gaussian_window
 
 _STRIP = 1 << 19  # values blurred at a time: 2 MB stay in cache, whatever the size of the picture
 

@@ -8,7 +8,7 @@ import torch
 
 from nvcodec.errors import UsageError
 from nvcodec.metrics import MIN_SIDE, ms_ssim, ms_ssim_db, ms_ssim_rgb, similarity_rgb, ssim, ssim_conv
-from nvcodec.metrics.ssim import gaussian_window
+from nvcodec.metrics.similarity import gaussian_window
 
 
 @pytest.fixture(scope="module")
