@@ -86,27 +86,26 @@ def find_sequences(
     folder: Path,
     wanted: Mapping[str, Expected] | None = None,
     md5: Mapping[str, str] | None = None,
-    allow_partial: bool = False,
+    strict: bool = False,
 ) -> dict[str, Path]:
     """The file of each sequence, in the benchmark's order.
 
     Raises:
-        InputError: no such folder; a sequence is missing, ambiguous or not what it must be, unless ``allow_partial``;
+        InputError: no such folder; a sequence is missing, ambiguous or not what it must be, if ``strict``;
             none is there.
     """
     result = survey(folder, wanted, md5)
-    require(result, folder, allow_partial)
+    require(result, folder, strict)
     return result.found
 
 
-def require(result: Survey, folder: Path, allow_partial: bool = False) -> None:
-    """Raises InputError, in one line, if sequences lack and that is not allowed, or if there is none at all."""
+def require(result: Survey, folder: Path, strict: bool = False) -> None:
+    """Raises InputError, in one line, if there is no sequence to run, or one lacks and all are wanted (``strict``)."""
     total = len(result.found) + len(result.problems)
     if not result.found and all(line.endswith(_MISSING) for line in result.problems):
         raise InputError(f"{folder}: none of UVG's {total} sequences is here; they are had from {WHERE}")
-    if result.problems and not (allow_partial and result.found):
-        hint = "" if allow_partial or not result.found else f" (--allow-partial runs the other {len(result.found)})"
-        raise InputError(f"{folder}: {'; '.join(result.problems)}{hint}")
+    if result.problems and (strict or not result.found):
+        raise InputError(f"{folder}: {'; '.join(result.problems)}")
 
 
 _MISSING = "missing"

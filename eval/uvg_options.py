@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import Field, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
 
 from eval.uvg_data import SEQUENCES, SHAPE, sequence_of
+from nvcodec.cli.options import add_settings
 from nvcodec.errors import UsageError
 from nvcodec.study.curves import check_metric
-from nvcodec.study.durations import read_duration
 from nvcodec.study.settings import StudySettings
 
 CROPS: dict[str, tuple[int, int] | None] = {"1080p": None, "960x1920": (1920, 960)}  # named by rows x columns
@@ -33,7 +32,7 @@ class Options:
     metric: str = "psnr_rgb"  # of the report
     published: tuple[str, ...] = SHOWN  # ("all",) for all of them
     md5: Path | None = None
-    allow_partial: bool = False
+    strict: bool = False
     any_shape: bool = False
     dry_run: bool = False
     latex: bool = False
@@ -77,13 +76,10 @@ def _parser(description: str) -> argparse.ArgumentParser:
     what.add_argument("--frames", type=_frames, default=None, metavar="all|N", help="first N frames (default: all)")
     what.add_argument("--sequences", type=_sequences, default=SEQUENCES, metavar="A,B", help="default: all seven")
     what.add_argument("--md5", type=Path, metavar="FILE", help="hold files against lines as md5sum writes them")
-    what.add_argument("--allow-partial", action="store_true", help="run the sequences that are there and fit")
+    what.add_argument("--strict", action="store_true", help="run nothing unless every sequence is there and fits")
     what.add_argument("--any-shape", action="store_true", help="take any size and length; not the benchmark any more")
-    study = parser.add_argument_group("study (as in nvcodec rd)")
-    hints = get_type_hints(StudySettings)
-    for field in fields(StudySettings):
-        if field.name not in _OWN:
-            _add(study, field, hints[field.name])
+    names = [field.name for field in fields(StudySettings) if field.name not in _OWN]
+    add_settings(parser, StudySettings, {"study (as in nvcodec rd)": names})
     shown = parser.add_argument_group("what is shown")
     shown.add_argument("--anchor", metavar="LABEL", help='BD-rate against it (default: "x265 medium" or the like)')
     shown.add_argument("--metric", default="psnr_rgb", metavar="NAME", help="of the plots (default: psnr_rgb)")
@@ -95,31 +91,8 @@ def _parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) -> None:
-    """An option of the study; one that is not given leaves no trace, so that its default is said in one place."""
-    read, metavar = _READERS.get(field.metadata.get("parse", ""), (None, None))
-    if read is None:
-        plain = next((part for part in get_args(hint) if part is not type(None)), hint)
-        read, metavar = plain, {int: "N", float: "X"}.get(plain, "NAME")
-    flag, text = f"--{field.name.replace('_', '-')}", str(field.metadata["help"]).replace("%", "%%")
-    group.add_argument(
-        flag, type=read, choices=field.metadata.get("choices"), metavar=metavar, default=argparse.SUPPRESS, help=text
-    )
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else read_duration(text)
-    if seconds is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 90s, 5m or 1h30m")
-    return seconds
 
 
 def _frames(text: str) -> int | None:
@@ -138,13 +111,6 @@ def _sequences(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError("no sequence is named")
     return tuple(name for name in SEQUENCES if name in found.values())
-
-
-_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "names": (_names, "A,B"),
-    "numbers": (_numbers, "X,Y"),
-    "duration": (_seconds, "TIME"),
-}
 
 
 def check_anchor(label: str | None, labels: Sequence[str]) -> None:

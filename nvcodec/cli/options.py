@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, Action, ArgumentTypeError, Namespace, _ArgumentGroup
+from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from difflib import get_close_matches
@@ -10,7 +10,6 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from nvcodec.cli import units
-from nvcodec.cli.parser import Parser
 
 Settings = TypeVar("Settings")
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {  # metadata["parse"] -> how to read the text, metavar
@@ -43,7 +42,7 @@ class Choice:
 
 
 def add_settings(
-    parser: Parser,
+    parser: ArgumentParser,
     settings: type,
     groups: Mapping[str, Sequence[str]],
     choices: Mapping[str, Sequence[str]] | None = None,

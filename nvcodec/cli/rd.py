@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from nvcodec.cli import exits
+from nvcodec.cli import exits, study_progress
 from nvcodec.cli.messages import Messages
 from nvcodec.cli.options import add_settings, given_settings
 from nvcodec.cli.parser import Parser
 from nvcodec.cli.units import format_duration, plural
-from nvcodec.errors import NvcodecError
+from nvcodec.errors import InputError, NvcodecError
 from nvcodec.study.settings import StudySettings
+
+if TYPE_CHECKING:
+    from nvcodec.study.estimate import Remaining
+    from nvcodec.study.points import Point
 
 EXAMPLES = (
     ("nvcodec rd a.mp4 b.mp4 --time-budget 2m", "our default codec beside x265"),
@@ -29,7 +34,8 @@ GROUPS = {
 }
 NOTES = """Each point is encoded to a real file, decoded in a fresh process and measured
 frame by frame; its row is appended to OUT as soon as it is there. The same call
-again goes on where it was stopped, and tries again what failed.
+again goes on where it was stopped, and tries again what failed. A clip that
+cannot be read and an encoder that the ffmpeg lacks are named and left out.
 anchors: x264, x265, svtav1, aom, vvenc, through the ffmpeg of the wheel
 imageio-ffmpeg, of NVCODEC_FFMPEG, or on the path."""
 
@@ -53,62 +59,76 @@ def parser() -> Parser:
 
 def run(given: Namespace, messages: Messages) -> int:
     from nvcodec.study import points as planning
+    from nvcodec.study.estimate import Remaining
     from nvcodec.study.measure import why_no_vmaf
     from nvcodec.study.runner import finished, open_results, run_study
 
     settings, out = given_settings(StudySettings, given), Path(given.out)
-    points = planning.plan(planning.find_clips(given.clips), settings)
+    problems: list[NvcodecError] = []
+
+    def leave_out(problem: NvcodecError) -> None:
+        problems.append(problem)
+        messages.warning(f"left out: {problem}")
+
+    clips = _readable(planning.find_clips(given.clips, leave_out), settings, leave_out)
+    points = planning.plan(clips, settings, leave_out)
+    if not points:
+        raise problems[0] if problems else InputError("no clip to run")
     done = finished(points, open_results(out))
+    remaining = Remaining(points, settings, done)
     if given.dry_run:
-        return _show_plan(points, {row.key for row in done}, done, settings, messages)
-    left = len(points) - len(done)
+        return _show_plan(points, remaining, messages)
     if "vmaf" in settings.metrics and (why := why_no_vmaf()) is not None:
         messages.warning(why)
-    messages.note(f"{plural(len(points), 'point')}, {left} to run, into {out}")
-    rows = run_study(points, settings, out, lambda event: _show_event(event, messages))
-    failed = [row for row in rows if row.error]
-    messages.object("result", {"out": str(out), "points": len(points), "failed": len(failed)})
+    messages.note(f"{plural(len(points), 'point')}, {len(remaining.points)} to run, into {out}")
+    with study_progress.shown(messages, remaining, len(points)) as on_event:
+        rows = run_study(points, settings, out, on_event)
+    failed = sum(bool(row.error) for row in rows)
+    messages.object("result", {"out": str(out), "points": len(points), "failed": failed, "left_out": len(problems)})
+    return _judge(out, len(points), failed, problems, messages)
+
+
+def _readable(clips: list[Path], settings: StudySettings, leave_out: Callable[[NvcodecError], None]) -> list[Path]:
+    """The clips that can be opened."""
+    from nvcodec.study.estimate import look
+
+    found = []
+    for clip in clips:
+        try:
+            look(clip, settings)
+            found.append(clip)
+        except NvcodecError as problem:
+            leave_out(problem)
+    return found
+
+
+def _judge(out: Path, points: int, failed: int, problems: list[NvcodecError], messages: Messages) -> int:
+    """0, or an error that says what is missing from the results."""
     if failed:
-        raise NvcodecError(f"{plural(len(failed), 'point')} of {len(points)} failed; the same call tries again")
+        raise NvcodecError(f"{failed} of {plural(points, 'point')} failed; the same call tries again")
+    if problems:
+        raise type(problems[0])(f"the rest is in {out}, but this was left out: {problems[0]}")
     messages.note(f"all points are in {out}; nvcodec report {out} {out.with_suffix('.html')} shows them")
     return 0
 
 
-def _show_event(event: Any, messages: Messages) -> None:
-    row = event.row
-    fields = {name: value for name, value in row.as_dict().items() if name not in ("per_frame", "groups")}
-    messages.object("point", {**fields, "done": event.done, "total": event.total})
-    name = f"{row.clip} {row.label} {row.rate}"
-    if row.error:
-        messages.warning(f"{name}: {row.error}")
-        return
-    quality = "" if row.psnr_yuv is None else f", {row.psnr_yuv:.2f} dB"
-    size, took = f"{row.bpp:.4f} bpp", format_duration(row.encode_seconds or 0)
-    messages.note(f"{event.done}/{event.total}  {name}: {size}{quality}, encoded in {took}")
-
-
-def _show_plan(points: Any, keys: set[str], rows: Any, settings: StudySettings, messages: Messages) -> int:
+def _show_plan(points: list[Point], remaining: Remaining, messages: Messages) -> int:
     """A line for each curve of each clip: its points and about how long they take."""
-    from nvcodec.study.estimate import Estimates, look, total_seconds
-
-    estimates, seconds = Estimates(rows), []
+    each = remaining.each()
     table = Table("clip", "curve", "points", "to run", "about", box=None, pad_edge=False)
-    curves: dict[tuple[Path, str], list[Any]] = {}
+    table.columns[0].overflow = "fold"
+    curves: dict[tuple[Path, str], list[Point]] = {}
     for point in points:
         curves.setdefault((point.clip, point.label), []).append(point)
-    shapes = {}
     for (path, label), members in curves.items():
-        if path not in shapes:
-            shapes[path] = look(path, settings)
-        todo = [estimates.seconds(point, shapes[path]) for point in members if point.key not in keys]
-        seconds += todo
+        todo = [each[point] for point in members if point in each]
         rates = " ".join(point.rate for point in members)
-        plan = {"clip": path.name, "curve": label, "rates": rates, "to_run": len(todo), "seconds": round(sum(todo))}
-        messages.object("plan", plan)
+        line = {"clip": path.name, "curve": label, "rates": rates, "to_run": len(todo), "seconds": round(sum(todo))}
+        messages.object("plan", line)
         table.add_row(path.name, label, rates, str(len(todo)), format_duration(sum(todo)))
-    whole = total_seconds(seconds, settings.jobs)
-    messages.object("result", {"points": len(points), "to_run": len(seconds), "seconds": round(whole)})
+    whole = remaining.seconds()
+    messages.object("result", {"points": len(points), "to_run": len(each), "seconds": round(whole)})
     if not messages.json:
         messages.table(table)
-    messages.note(f"{len(seconds)} of {plural(len(points), 'point')} to run, about {format_duration(whole)}")
+    messages.note(f"{len(each)} of {plural(len(points), 'point')} to run, about {format_duration(whole)}")
     return 0

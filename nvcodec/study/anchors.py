@@ -75,7 +75,7 @@ class AnchorSpec:
             raise UsageError(f"{self.codec}: {self.dial} is {low:g} to {high:g} {steps}, not {rate:g}")
 
     def ladder(self, points: int) -> list[float]:
-        """``points`` values of the dial, evenly from about 42 dB down to where weak codecs are; one alone is the middle.
+        """``points`` values of the dial, evenly from about 42 dB down to what weak codecs reach; one is the middle.
 
         Raises:
             UsageError: more than the dial has.

@@ -77,6 +77,36 @@ class Estimates:
         return _ANCHORS.get(spec.codec, 0.5) * _ANCHOR_PRESETS.get(spec.preset, 1.0) * clip.megapixels
 
 
+class Remaining:
+    """What is left of a study, and about how long it takes: guesses, scaled by how the points so far bore them out."""
+
+    def __init__(self, points: Iterable[Point], settings: StudySettings, rows: Iterable[Row]) -> None:
+        self._rows, self._jobs = list(rows), settings.jobs
+        done = {row.key for row in self._rows}
+        self.points = {point.key: point for point in points if point.key not in done}
+        self._clips = {clip: look(clip, settings) for clip in {point.clip for point in self.points.values()}}
+        self._guessed = self._spent = 0.0  # seconds of the points that this call has run
+
+    def each(self) -> dict[Point, float]:
+        """The points that are left, and the seconds of each."""
+        estimates = Estimates(self._rows)
+        scale = self._spent / self._guessed if self._guessed else 1.0
+        return {p: scale * estimates.seconds(p, self._clips[p.clip]) for p in self.points.values()}
+
+    def seconds(self) -> float:
+        """Wall clock of all that is left."""
+        return total_seconds(list(self.each().values()), self._jobs)
+
+    def take(self, row: Row, seconds: float) -> None:
+        """Learns from a point that has ended."""
+        point = self.points.pop(row.key, None)
+        if point is None or row.error:
+            return
+        self._rows.append(row)
+        self._guessed += Estimates(self._rows).seconds(point, self._clips[point.clip])
+        self._spent += seconds
+
+
 def total_seconds(seconds: Sequence[float], jobs: int) -> float:
     """Wall clock of these points, ``jobs`` at a time; never less than the longest one."""
     return max([sum(seconds) / jobs, *seconds], default=0.0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nvcodec.codecs.base import PRESETS
 from nvcodec.codecs.registry import AUTO, CODECS, get_codec
-from nvcodec.errors import InputError, UsageError
+from nvcodec.errors import InputError, NvcodecError, UsageError
 from nvcodec.study.anchors import AnchorSpec, check_available
 from nvcodec.study.durations import duration_text, read_duration
 from nvcodec.study.settings import StudySettings
@@ -84,28 +84,33 @@ class Point:
         return f"{self.clip.name} {self.digest} {self.label} {self.rate} {self.options}".strip()
 
 
-def find_clips(named: Iterable[str | Path]) -> list[Path]:
+OnProblem = Callable[[NvcodecError], None]
+
+
+def stop(problem: NvcodecError) -> None:
+    """What is done with a problem by default."""
+    raise problem
+
+
+def find_clips(named: Iterable[str | Path], on_problem: OnProblem = stop) -> list[Path]:
     """The files that were named, and the videos of folders that were, each once.
 
-    Raises:
-        InputError: one is missing, a folder holds no video, or two clips share one name.
+    ``on_problem`` gets an InputError for one that is missing, a folder without a video, and a clip that has the name of
+    another one; where it returns, the rest goes on.
     """
-    found: dict[Path, None] = {}
+    by_name: dict[str, Path] = {}
     for path in map(Path, named):
+        inside = [path]
         if path.is_dir():
             inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise InputError(f"{path}: no video file in this folder")
-            found.update((file.resolve(), None) for file in inside)
-        elif path.is_file():
-            found[path.resolve()] = None
-        else:
-            raise InputError(f"{path}: no such file")
-    by_name: dict[str, Path] = {}
-    for path in found:
-        if by_name.setdefault(path.name, path) != path:
-            raise InputError(f"{by_name[path.name]} and {path} have one name, and rows are told apart by it")
-    return list(found)
+        if not inside or not path.exists():
+            on_problem(InputError(f"{path}: {'no such file' if inside else 'no video file in this folder'}"))
+            continue
+        for clip in (file.resolve() for file in inside):
+            other = by_name.setdefault(clip.name, clip)
+            if other != clip:
+                on_problem(InputError(f"{other} and {clip} have one name, and rows are told apart by it"))
+    return list(by_name.values())
 
 
 def spread(count: int) -> tuple[float, ...]:
@@ -116,21 +121,20 @@ def spread(count: int) -> tuple[float, ...]:
     return tuple(float(round(low + (high - low) * i / (count - 1))) for i in range(count))
 
 
-def plan(clips: Sequence[Path], settings: StudySettings) -> list[Point]:
+def plan(clips: Sequence[Path], settings: StudySettings, on_problem: OnProblem = stop) -> list[Point]:
     """All points, clip by clip, anchors first: they are soon done and show that a clip is in order.
 
+    ``on_problem`` gets a UsageError for an encoder that the ffmpeg lacks; where it returns, the rest goes on.
+
     Raises:
-        UsageError: an unknown codec, anchor or effort; an encoder that the ffmpeg lacks; nothing to run.
+        UsageError: an unknown codec, anchor or effort; nothing to run.
     """
     qualities = settings.qualities or spread(settings.points)
     anchors = [AnchorSpec.parse(name) for name in dict.fromkeys(settings.anchors) if name != "none"]
     ours = [NeuralSpec.parse(name, settings) for name in dict.fromkeys(settings.codecs) if name != "none"]
     if not anchors and not ours:
         raise UsageError("neither codecs nor anchors are named")
-    for anchor in anchors:
-        check_available(anchor)
-        for crf in settings.crfs or ():
-            anchor.check_rate(crf)
+    anchors = [anchor for anchor in anchors if _runs(anchor, settings, on_problem)]
     points: list[Point] = []
     for clip in clips:
         digest = clip_digest(clip)
@@ -140,6 +144,17 @@ def plan(clips: Sequence[Path], settings: StudySettings) -> list[Point]:
         for spec in dict.fromkeys(ours):
             points += [Point(clip, digest, spec, quality, _options(settings)) for quality in qualities]
     return list(dict.fromkeys(points))
+
+
+def _runs(anchor: AnchorSpec, settings: StudySettings, on_problem: OnProblem) -> bool:
+    for crf in settings.crfs or ():
+        anchor.check_rate(crf)
+    try:
+        check_available(anchor)
+    except UsageError as error:
+        on_problem(error)
+        return False
+    return True
 
 
 def _options(settings: StudySettings, anchor: bool = False) -> str:

@@ -81,15 +81,15 @@ def test_names_as_they_are_published(name, sequence):
 
 def test_a_missing_sequence_is_one_line_and_the_rest_may_run(folder):
     (folder / NAMES["ShakeNDry"]).unlink()
-    with pytest.raises(InputError, match=r"ShakeNDry: missing \(--allow-partial runs the other 6\)") as caught:
-        find_sequences(folder, SMALL)
+    with pytest.raises(InputError, match="ShakeNDry: missing") as caught:
+        find_sequences(folder, SMALL, strict=True)
     assert "\n" not in str(caught.value)
-    assert len(find_sequences(folder, SMALL, allow_partial=True)) == 6
+    assert len(find_sequences(folder, SMALL)) == 6
 
 
 def test_nothing_there_says_where_it_is_had(tmp_path):
     with pytest.raises(InputError, match=r"none of UVG's 7 sequences is here.*ultravideo\.fi"):
-        find_sequences(tmp_path, SMALL, allow_partial=True)
+        find_sequences(tmp_path, SMALL)
     with pytest.raises(InputError, match="no such folder"):
         find_sequences(tmp_path / "none")
 
@@ -97,7 +97,7 @@ def test_nothing_there_says_where_it_is_had(tmp_path):
 def test_two_files_that_fit_are_ambiguous(folder):
     shutil.copyfile(folder / NAMES["Bosphorus"], folder / "bosphorus-copy.y4m")
     with pytest.raises(InputError, match=r"Bosphorus: 2 files fit \(Bosphorus_1080p.y4m, bosphorus-copy.y4m\)"):
-        find_sequences(folder, SMALL)
+        find_sequences(folder, SMALL, strict=True)
 
 
 def test_a_file_of_another_size_beside_the_right_one_is_no_harm(folder, make_clip, bikes):
@@ -108,7 +108,7 @@ def test_a_file_of_another_size_beside_the_right_one_is_no_harm(folder, make_cli
 def test_another_frame_count(folder, make_clip, bikes):
     shutil.copyfile(make_clip(bikes, 64, 48, 7), folder / NAMES["YachtRide"])
     with pytest.raises(InputError, match=r"YACHTRIDE.y4m has 7 frames, not 8"):
-        find_sequences(folder, SMALL)
+        find_sequences(folder, SMALL, strict=True)
 
 
 def test_md5_sums_are_held_against_the_files(folder, tmp_path):
@@ -118,7 +118,7 @@ def test_md5_sums_are_held_against_the_files(folder, tmp_path):
     assert len(find_sequences(folder, SMALL, read_md5(listed))) == 7
     listed.write_text(f"{'0' * 32} *{NAMES['Beauty']}\n")
     with pytest.raises(InputError, match=r"Beauty_.* has MD5 [0-9a-f]{32}, not 0{32}; .*is not in the list"):
-        find_sequences(folder, SMALL, read_md5(listed))
+        find_sequences(folder, SMALL, read_md5(listed), strict=True)
 
 
 @pytest.mark.parametrize("text", ["zz  a.yuv", "0" * 32 + " a.yuv", "0" * 31 + "  a.yuv"])
@@ -152,7 +152,7 @@ def test_the_benchmarks_own_sizes(tmp_path):
     assert list(find_sequences(tmp_path)) == list(SEQUENCES)
     raw(tmp_path / "ShakeNDry_1920x1080_120fps_420_8bit_YUV.yuv", frame * 600)
     with pytest.raises(InputError, match=r"ShakeNDry_.* has 600 frames, not 300"):
-        find_sequences(tmp_path)
+        find_sequences(tmp_path, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -184,5 +184,5 @@ def test_any_shape_takes_what_is_there(seven):
 def test_problems_are_listed_where_some_may_lack(folder):
     (folder / NAMES["Jockey"]).unlink()
     looked = survey(folder, SMALL)
-    require(looked, folder, allow_partial=True)
+    require(looked, folder)
     assert looked.problems == ["Jockey: missing"]

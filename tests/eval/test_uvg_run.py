@@ -9,6 +9,7 @@ import eval.uvg as uvg
 from eval.uvg_options import parse
 from nvcodec.errors import NvcodecError, UsageError
 from nvcodec.study import ffmpeg, runner
+from nvcodec.study.estimate import Remaining
 from nvcodec.study.points import plan
 from nvcodec.study.rows import Row, read_rows
 from nvcodec.study.runner import Event
@@ -94,7 +95,7 @@ def test_a_point_that_fails_is_told_and_the_rest_goes_on(folder, tmp_path, capsy
 
     monkeypatch.setattr(runner.neural, "encode", encode)
     monkeypatch.setattr(uvg, "write", lambda outcome: [])
-    assert run(folder, tmp_path, *OURS, "--allow-partial") == 1
+    assert run(folder, tmp_path, *OURS) == 1
     printed = capsys.readouterr()
     assert printed.out.count("no such luck") == 2
     assert "- Bosphorus: missing" in printed.out
@@ -106,7 +107,7 @@ def test_a_point_that_fails_is_told_and_the_rest_goes_on(folder, tmp_path, capsy
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [
-        ((), 3, "Bosphorus: missing; HoneyBee: missing"),
+        (("--strict",), 3, "Bosphorus: missing; HoneyBee: missing"),
         (("--sequences", "Beauty", "--anchor", "x265 medium"), 2, "--anchor 'x265 medium' is not of this study"),
         (("--sequences", "Beauty", "--md5", "none.md5"), 3, "none.md5"),
         (("--sequences", "Beauty", "--metric", "lpips"), 2, "there is no metric"),
@@ -123,13 +124,13 @@ def test_what_is_wrong_is_one_line_and_its_exit_code(folder, tmp_path, capsys, m
 def test_what_is_left_follows_what_points_took(folder, tmp_path):
     options = parse([str(folder), *SMALL, *X264], "")
     points = plan(sorted(folder.iterdir()), options.study)
-    progress = uvg.Progress(points, options, [])
-    assert (len(progress.left), len(progress.listing())) == (2, 2)
+    left = Remaining(points, options.study, [])
+    assert (len(left.points), len(uvg.listing(left))) == (2, 2)
     row = Row("Beauty", "x264", "ultrafast", "crf30", 0.1, key=points[0].key)
-    progress.take(Event(row, 1, 2, 500.0))
-    assert progress.seconds() == pytest.approx(500.0, rel=0.01)
-    progress.take(Event(replace(row, key=points[1].key, error="no"), 1, 2, 0.0))
-    assert progress.seconds() == 0.0
+    uvg.tell(Event(row, 1, 2, 500.0), left)
+    assert left.seconds() == pytest.approx(500.0, rel=0.01)
+    uvg.tell(Event(replace(row, key=points[1].key, error="no"), 1, 2, 0.0), left)
+    assert left.seconds() == 0.0
 
 
 def test_sizes_are_checked_without_any_shape(folder, tmp_path, capsys):

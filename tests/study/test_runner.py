@@ -14,8 +14,8 @@ pytest.importorskip("imageio_ffmpeg")
 pytest.importorskip("ffmpeg")
 
 from nvcodec.cli import main
-from nvcodec.errors import OutputError
-from nvcodec.study import runner
+from nvcodec.errors import InputError, OutputError
+from nvcodec.study import ffmpeg, runner
 from nvcodec.study.points import plan
 from nvcodec.study.rows import Row, read_rows
 from nvcodec.study.runner import run_study
@@ -106,6 +106,21 @@ def test_the_command_plans_without_running(clip, study, capfd, tmp_path):
     assert 60 < lines[-1]["seconds"] < 120
     assert main([*call, "--dry-run", "--out", str(tmp_path / "none.jsonl")]) == 0
     assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_what_cannot_run_is_named_and_the_rest_goes_on(clip, tmp_path, capfd, monkeypatch):
+    """A clip that is no video, one that is missing, and an encoder that this ffmpeg has not."""
+    broken, out = tmp_path / "broken.mp4", tmp_path / "r.jsonl"
+    broken.write_bytes(b"this is no video")
+    whole = ffmpeg.find_ffmpeg()
+    monkeypatch.setitem(whole.__dict__, "encoders", whole.encoders - {"libx265"})
+    call = ["rd", str(broken), str(tmp_path / "none.y4m"), str(clip), "--codecs", "none", "--metrics", "psnr"]
+    assert main([*call, "--anchors", "x265,x264:ultrafast", "--crfs", "30", "--out", str(out)]) == InputError.exit_code
+    said = capfd.readouterr().err
+    for text in ("broken.mp4", "none.y4m: no such file", "libx265"):
+        assert sum("left out" in line and text in line for line in said.splitlines()) >= 1, said
+    assert [row.codec for row in read_rows([out])] == ["x264"]
+    assert main(["rd", str(broken), "--out", str(out)]) == InputError.exit_code
 
 
 def test_an_interrupt_keeps_whole_rows_and_leaves_no_process(clip, tmp_path):
