@@ -40,7 +40,7 @@ FORBIDDEN_OUTSIDE = {  # third-party packages that a room must live without
     "training": {"av"},
 }
 NEVER = {"eval", "tests", "tools", "bitstream", "pickle", "torchac", "torchvision", "skvideo"}
-ONLY_STUDY = {"imageio_ffmpeg", "ffmpeg", "matplotlib", "jinja2"}  # of an extra: nothing else may need them
+ONLY_STUDY = {"imageio_ffmpeg", "ffmpeg", "matplotlib", "jinja2", "PIL"}  # of an extra: nothing else may need them
 
 
 def files() -> list[Path]:

@@ -61,6 +61,7 @@ def run(given: Namespace, messages: Messages) -> int:
     from nvcodec.study import points as planning
     from nvcodec.study.estimate import Remaining
     from nvcodec.study.measure import why_no_vmaf
+    from nvcodec.study.pictures import why_no_pictures
     from nvcodec.study.runner import finished, open_results, run_study
 
     settings, out = given_settings(StudySettings, given), Path(given.out)
@@ -79,6 +80,8 @@ def run(given: Namespace, messages: Messages) -> int:
     if given.dry_run:
         return _show_plan(points, remaining, messages)
     if "vmaf" in settings.metrics and (why := why_no_vmaf()) is not None:
+        messages.warning(why)
+    if settings.pictures and (why := why_no_pictures()) is not None:
         messages.warning(why)
     messages.note(f"{plural(len(points), 'point')}, {len(remaining.points)} to run, into {out}")
     with study_progress.shown(messages, remaining, len(points)) as on_event:

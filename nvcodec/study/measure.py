@@ -22,6 +22,7 @@ from nvcodec.metrics import FrameMetrics, SequenceMetrics
 from nvcodec.metrics.vmaf import vmaf_per_frame
 from nvcodec.study.coded import Source
 from nvcodec.study.ffmpeg import find_ffmpeg
+from nvcodec.study.pictures import Keeper, PictureJob
 from nvcodec.video import Picture, Reader, probe, yuv420_to_rgb
 from nvcodec.video.picture import sample_type
 from nvcodec.video.y4m import format_header
@@ -32,18 +33,22 @@ _RATIOS = ("ssim", "ms_ssim")
 _NOT_IN_ROWS = ("mse_yuv",)
 
 
-def measure(source: Source, decoded: Path, metrics: Sequence[str], threads: int = 1) -> dict[str, Any]:
+def measure(
+    source: Source, decoded: Path, metrics: Sequence[str], threads: int = 1, pictures: PictureJob | None = None
+) -> dict[str, Any]:
     """The measures of a row, and ``per_frame`` lists of them, of ``decoded`` against the source, matched by index.
 
     ``decoded`` is y4m of 4:2:0 pictures. Planes are compared with the 4:2:0 pictures that were coded, RGB with the
     source's own where it has more than these. ``metrics`` are of `settings.METRICS`; PSNR is always there. ``vmaf``
-    is left out, with a note on stderr, where no ffmpeg with libvmaf is found.
+    is left out, with a note on stderr, where no ffmpeg with libvmaf is found. ``pictures`` says which frames are kept
+    as such; their names are in the result.
 
     Raises:
         InputError: a file cannot be read, or sizes, bit depths or frame counts differ.
     """
     sequence, frames = SequenceMetrics(), []
-    for values in _frames(source, decoded, metrics, threads):
+    keeper = Keeper(pictures, source.frames) if pictures is not None else None
+    for values in _frames(source, decoded, metrics, threads, keeper):
         sequence.add(values)
         frames.append(values)
     result = {name: value for name, value in sequence.result().as_dict().items() if name not in _NOT_IN_ROWS}
@@ -52,17 +57,21 @@ def measure(source: Source, decoded: Path, metrics: Sequence[str], threads: int 
     if scores is not None:
         result["vmaf"] = sum(scores) / len(scores)
         per_frame["vmaf"] = [round(score, _DB_DIGITS) for score in scores]
-    return {**result, "per_frame": per_frame}
+    return {**result, **(keeper.as_dict() if keeper else {}), "per_frame": per_frame}
 
 
-def _frames(source: Source, decoded: Path, metrics: Sequence[str], threads: int) -> Iterator[FrameMetrics]:
+def _frames(
+    source: Source, decoded: Path, metrics: Sequence[str], threads: int, keeper: Keeper | None
+) -> Iterator[FrameMetrics]:
     """Measures ``threads`` frames at a time, each on one core: threads inside of an operator wait for one another,
     which costs many times the work where other jobs share the cores.
     """
     fmt = source.format
 
-    def measured(ours: Picture, theirs: Picture) -> FrameMetrics:
+    def measured(index: int, ours: Picture, theirs: Picture) -> FrameMetrics:
         rgb = _rgb(ours, fmt), yuv420_to_rgb(theirs, fmt)
+        if keeper is not None:
+            keeper.keep(index, *rgb)
         return FrameMetrics.of(ours.planes, theirs.planes, fmt.bit_depth, rgb, "ssim" in metrics, "ms-ssim" in metrics)
 
     with (
@@ -73,10 +82,10 @@ def _frames(source: Source, decoded: Path, metrics: Sequence[str], threads: int)
     ):
         _check_size(fmt, other.format)
         running: deque[Future[FrameMetrics]] = deque()
-        for ours, theirs in zip_longest(reference, other):
+        for index, (ours, theirs) in enumerate(zip_longest(reference, other)):
             if ours is None or theirs is None:
                 raise InputError(_uneven(source, decoded))
-            running.append(pool.submit(measured, ours, theirs))
+            running.append(pool.submit(measured, index, ours, theirs))
             if len(running) > threads:
                 yield running.popleft().result()
         while running:
@@ -140,10 +149,14 @@ def _per_frame(frames: Sequence[FrameMetrics]) -> dict[str, list[float | None]]:
     return lists
 
 
-def measure_command(source: Source, decoded: Path, metrics: Sequence[str], threads: int = 1) -> list[str]:
+def measure_command(
+    source: Source, decoded: Path, metrics: Sequence[str], threads: int = 1, pictures: PictureJob | None = None
+) -> list[str]:
     """`measure` as a command, which prints the result as one JSON object on stdout."""
     named = {"name": source.name, "clip": str(source.clip), "pictures": str(source.pictures), "frames": source.frames}
     job = {**named, "decoded": str(decoded), "metrics": list(metrics), "threads": threads}
+    if pictures is not None:
+        job["kept"] = pictures.as_dict()
     return [sys.executable, "-m", "nvcodec.study.measure", json.dumps(job)]
 
 
@@ -155,7 +168,8 @@ def main(arguments: Sequence[str]) -> int:
         tune_allocator()
         fmt = probe(clip).format
         source = Source(job["name"], clip, pictures, fmt, job["frames"], fmt.frame_rate or Fraction(25))
-        result = measure(source, Path(job["decoded"]), job["metrics"], threads)
+        kept = PictureJob.from_dict(job["kept"]) if "kept" in job else None
+        result = measure(source, Path(job["decoded"]), job["metrics"], threads, kept)
     except NvcodecError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -73,6 +73,8 @@ class Row:
     error: str = ""  # why the point failed; such a row has no measures
     per_frame: dict[str, list[float | None]] = field(default_factory=dict)  # psnr_y ... vmaf, and "bits"
     groups: list[dict[str, int]] = field(default_factory=list)  # first_frame, frames, bits
+    pictures: dict[str, str] = field(default_factory=dict)  # frame index: file, relative to the folder of the results
+    source_pictures: dict[str, str] = field(default_factory=dict)  # the original's, in the same way
 
     @property
     def label(self) -> str:

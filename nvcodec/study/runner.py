@@ -21,6 +21,7 @@ from nvcodec.metrics.bits import bpp
 from nvcodec.study import anchors, neural, sources
 from nvcodec.study.coded import Coded, Source
 from nvcodec.study.measure import measure_command, why_no_vmaf
+from nvcodec.study.pictures import PictureJob, picture_folder, why_no_pictures
 from nvcodec.study.points import NeuralSpec, Point
 from nvcodec.study.processes import kill_running, run_measured
 from nvcodec.study.provenance import commit, machine
@@ -67,7 +68,9 @@ def finished(points: Sequence[Point], results: Results) -> list[Row]:
 
 
 def measurable(settings: StudySettings) -> StudySettings:
-    """The settings without VMAF where no ffmpeg of this machine has it: rows then say null."""
+    """The settings without what this machine cannot do: VMAF, which rows then say null for, and pictures."""
+    if settings.pictures and why_no_pictures() is not None:
+        settings = replace(settings, pictures=0)
     if "vmaf" not in settings.metrics or why_no_vmaf() is None:
         return settings
     return replace(settings, metrics=tuple(name for name in settings.metrics if name != "vmaf"))
@@ -146,7 +149,8 @@ class _Study:
     def measured(self, point: Point, folder: Path, facts: dict[str, object]) -> Row:
         source = self.source(point)
         coded = self.encode(point, source, folder)
-        command = measure_command(source, coded.decoded, self.settings.metrics, self.threads)
+        kept = self.kept(point)
+        command = measure_command(source, coded.decoded, self.settings.metrics, self.threads, kept)
         measuring = run_measured(command, capture=True)
         measures = measuring.last_object()
         if coded.frame_bits:
@@ -155,6 +159,10 @@ class _Study:
             _keep(coded.file, Path(self.settings.keep), point)
         row = {**facts, **_facts(source, coded), **measures, "measure_seconds": measuring.seconds}
         return Row.from_dict(row)
+
+    def kept(self, point: Point) -> PictureJob | None:
+        count, folder = self.settings.pictures, picture_folder(self.results.path.resolve())
+        return PictureJob(folder, count, point.clip.stem, f"{point.label} {point.rate}") if count else None
 
     def encode(self, point: Point, source: Source, folder: Path) -> Coded:
         if isinstance(point.spec, NeuralSpec):

@@ -42,6 +42,7 @@ class StudySettings:
     threads: int | None = option(None, "CPU threads a point (default: all cores, shared by the jobs)")
     device: str = option("auto", "auto, cpu or cuda, for codecs of ours")
     seed: int = option(0, "seed of every random choice")
+    pictures: int = option(1, "frames of each clip to keep as pictures, for the report's slider; 0 for none")
     keep: str | None = option(None, "folder that keeps every coded file (default: none is kept)")
 
     def __post_init__(self) -> None:
@@ -59,6 +60,7 @@ class StudySettings:
         bounds = {
             "points": (1, QUALITIES), "anchor_points": (1, 52), "frames": (1, 1 << 31), "keyint": (1, 100_000),
             "time_budget": (1, 100_000_000), "jobs": (1, 1024), "threads": (1, 1024), "seed": (0, 2**31 - 1),
+            "pictures": (0, 100),
         }  # fmt: skip
         for name, (low, high) in bounds.items():
             value = getattr(self, name)

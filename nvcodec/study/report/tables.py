@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from nvcodec.study.curves import METRICS
 from nvcodec.study.deltas import BdTable, Delta
@@ -18,6 +19,14 @@ POINTS = (
     "codec", "rate", "bytes", "bpp", "PSNR YUV", "PSNR RGB", "MS-SSIM", "MS-SSIM dB", "VMAF", "encode s",
     "decode fps", "encode MB", "decode MB",
 )  # fmt: skip
+
+_NOT_FLAT = (
+    "per_frame",
+    "groups",
+    "pictures",
+    "source_pictures",
+    "schema",
+)  # lists, and what no reader of a table needs
 
 
 @dataclass(frozen=True)
@@ -144,11 +153,17 @@ def origins(rows: Sequence[Row]) -> list[list[str]]:
 
 def flat_csv(content: Content) -> str:
     """Every row without lists, failed ones last."""
-    names = [field.name for field in fields(Row) if field.name not in ("per_frame", "groups", "schema")]
+    names = [field.name for field in fields(Row) if field.name not in _NOT_FLAT]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["label", *names])
     for row in (*content.rows, *content.failed):
-        values = [getattr(row, name) for name in names]
-        writer.writerow([row.label, *("" if value is None else value for value in values)])
+        writer.writerow([_cell(value) for value in (row.label, *(getattr(row, name) for name in names))])
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Numbers as they are; a text that a spreadsheet would take for a formula is marked as text."""
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
