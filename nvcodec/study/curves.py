@@ -10,9 +10,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from nvcodec.errors import UsageError
+from nvcodec.study.joining import told_apart
 from nvcodec.study.rows import FAMILIES, Row
 
-PUBLISHED = "published"
 OURS = ("fitted", "trained")
 
 
@@ -80,14 +80,15 @@ class Curve:
 def curves(rows: Iterable[Row], metric: str = "psnr_yuv") -> list[Curve]:
     """One curve for each clip and label that the metric is known of, clips and labels in the order of a report.
 
-    Of rows with one clip, label and rate setting the last counts. A point is dropped where another one of its curve has
-    no higher rate and no lower quality: deltas need quality to rise with rate.
+    Of rows with one clip, label and rate setting the last counts; a clip of several cuts is several (`told_apart`). A
+    point is dropped where another one of its curve has no higher rate and no lower quality: deltas need quality to rise
+    with rate.
 
     Raises:
         UsageError: there is no such metric.
     """
     check_metric(metric)
-    rows = list(rows)
+    rows = told_apart(rows)
     order = {label: index for index, label in enumerate(labels(rows))}
     found: dict[tuple[str, str], list[Row]] = {}
     for row in newest(rows):
@@ -127,13 +128,6 @@ def newest(rows: Iterable[Row]) -> list[Row]:
         if not row.error:
             found[(row.clip, row.label, row.rate) if row.rate else index] = row
     return list(found.values())
-
-
-def joined(rows: Iterable[Row]) -> list[Row]:
-    """All rows but published figures of clips that nothing else was measured on, unless there is nothing else."""
-    rows = list(rows)
-    measured = {row.clip for row in rows if row.family != PUBLISHED}
-    return [row for row in rows if not measured or row.clip in measured]
 
 
 def labels(rows: Iterable[Row]) -> list[str]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from nvcodec.errors import UsageError
 from nvcodec.metrics.bd import METHODS, BjontegaardDelta, bd_psnr, bd_rate
-from nvcodec.study.curves import PUBLISHED, Curve, check_label, clips, curves, joined, labels
+from nvcodec.study.curves import Curve, check_label, clips, curves, labels
+from nvcodec.study.joining import PUBLISHED, joined
 from nvcodec.study.rows import Row
 
 FEWEST_POINTS = 3  # of a curve that a delta can be taken of

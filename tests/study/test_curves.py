@@ -9,11 +9,11 @@ from nvcodec.study.curves import (
     curves,
     default_anchor,
     finite,
-    joined,
     labels,
     newest,
     seconds_a_frame,
 )
+from nvcodec.study.joining import joined
 from nvcodec.study.rows import Row
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from nvcodec.errors import UsageError
 from nvcodec.study.curves import (
     METRICS,
-    PUBLISHED,
     Curve,
     check_label,
     check_metric,
@@ -17,12 +16,12 @@ from nvcodec.study.curves import (
     default_anchor,
     finite,
     geometric_mean,
-    joined,
     labels,
     natural,
     newest,
 )
 from nvcodec.study.deltas import BdTable, bd_table
+from nvcodec.study.joining import PUBLISHED, cuts, joined
 from nvcodec.study.report.headlines import clips_of, headlines
 from nvcodec.study.report.notes import notes
 from nvcodec.study.report.text import clean_rows, counted, printable
@@ -105,7 +104,7 @@ def content(
         labels=tuple(labels(good)),
         clips=tuple(clips(good)),
         headlines=tuple(headlines(good, main.curves, main.table)),
-        notes=tuple(notes([*good, *failed], main.curves, main.table)),
+        notes=tuple(notes([*good, *failed], main.curves, main.table, cuts(every))),
         sections=tuple(section for section in sections if section.curves),
         times=tuple(mean_times(time_points(good, anchor, metric))),
         time_deltas=tuple(time_deltas(good, anchor, metric)),

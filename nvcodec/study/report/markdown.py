@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nvcodec.study.curves import METRICS
-from nvcodec.study.report.content import Content, Section
+from nvcodec.study.report.content import Content, Section, published
 from nvcodec.study.report.tables import (
     POINTS,
     TIMES,
@@ -36,6 +36,9 @@ def markdown(content: Content) -> str:
     parts += [table(("codec", "encoder", "commit", "machine", "threads"), origins(content.rows), text=5)]
     lines = [f"- {escaped(row.clip)}: {code(row.command)}" for _, found in commands(content.rows) for row in found]
     parts.append("\n".join(lines))
+    if found := published(content.rows):
+        sources = "\n".join(f"- {escaped(row.label)}: {escaped(row.source or 'no source given')}" for row in found)
+        parts += ["## Published figures", sources]
     if content.failed:
         failed = [[row.clip, row.label, row.rate or "-", row.error] for row in content.failed]
         parts += ["## Failed points", table(("clip", "codec", "rate", "why"), failed, text=4)]

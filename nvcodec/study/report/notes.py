@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from nvcodec.study.curves import METRICS, PUBLISHED, Curve, newest
+from nvcodec.study.curves import METRICS, Curve, newest
 from nvcodec.study.deltas import FRAGILE, BdTable
+from nvcodec.study.joining import PUBLISHED, cut_text
 from nvcodec.study.report.text import counted, listed, percent, significant
 from nvcodec.study.rows import Row
 
+Cuts = Mapping[str, Sequence[tuple[int, int, int]]]
 
-def notes(rows: Sequence[Row], curves: Sequence[Curve], table: BdTable) -> list[str]:
-    """One sentence or two for each thing; rows are clean, failed ones among them."""
+
+def notes(rows: Sequence[Row], curves: Sequence[Curve], table: BdTable, cuts: Cuts) -> list[str]:
+    """One sentence or two for each thing; rows are clean, failed ones among them. ``cuts`` are `curves.cuts`."""
     good = [row for row in rows if not row.error]
     return [
         *_fragile(table),
         *_disputed(table),
         *_times(good),
         *_origins(good),
-        *_shapes(good),
+        *_cuts(cuts),
         *_points(rows, good),
         *_dropped(curves),
     ]
@@ -74,21 +77,13 @@ def _origins(rows: Sequence[Row]) -> Iterator[str]:
     if any(name.endswith("+") for name in commits):
         yield "A commit with + had changes that were not committed."
     if len(measured) < len(rows):
-        sources = dict.fromkeys(
-            f"{row.label} ({row.source or 'no source given'})" for row in rows if row not in measured
-        )
-        yield f"Published figures were not measured here: {listed(sources)}."
+        count = len({row.label for row in rows if row.family == PUBLISHED})
+        yield f"{counted(count, 'curve')} of published figures: not measured here, from the sources listed below."
 
 
-def _shapes(rows: Sequence[Row]) -> Iterator[str]:
-    shapes: dict[str, dict[tuple[int | None, ...], None]] = {}
-    for row in rows:
-        if row.family != PUBLISHED:
-            shapes.setdefault(row.clip, {})[(row.width, row.height, row.frames)] = None
+def _cuts(shapes: Cuts) -> Iterator[str]:
     for clip, found in shapes.items():
-        if len(found) > 1:
-            said = listed(f"{w}x{h}, {n} frames" for w, h, n in found)
-            yield f"Points of {clip} are of different pictures and not to be compared: {said}."
+        yield f"{clip} was measured as {len(found)} different clips: {listed((cut_text(*s) for s in found), by='; ')}."
 
 
 def _points(rows: Sequence[Row], good: Sequence[Row]) -> Iterator[str]:

@@ -95,8 +95,8 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def listed(items: Iterable[str], most: int = 6) -> str:
+def listed(items: Iterable[str], most: int = 6, by: str = ", ") -> str:
     """The items by commas, the rest counted."""
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
+    return by.join(items[:most]) + more
