@@ -1,0 +1,1 @@
+"""Trains the codecs that ship with weights on a packed corpus; see ``python -m nvcodec.training --help``."""
