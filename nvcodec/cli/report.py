@@ -11,6 +11,7 @@ from nvcodec.cli import exits, streams
 from nvcodec.cli.messages import Messages, write_line
 from nvcodec.cli.options import Choice
 from nvcodec.cli.parser import Parser
+from nvcodec.cli.units import parse_size
 from nvcodec.errors import UsageError
 from nvcodec.study.curves import METRICS
 from nvcodec.study.failures import read_failures
@@ -45,6 +46,10 @@ def parser() -> Parser:
         "--metric", metavar="NAME", type=Choice(tuple(METRICS)), default="psnr_yuv",
         help="equal quality in what (default: psnr_yuv); or psnr_rgb, ms_ssim_db, vmaf ...",
     )  # fmt: skip
+    settings.add_argument(
+        "--pictures", metavar="SIZE", type=parse_size,
+        help="most bytes of pictures in a page, as in 12MB (the default); 0 for none",
+    )  # fmt: skip
     settings.add_argument("--title", metavar="TEXT", help="the report's title")
     made.add_output_options("one JSON object on stdout: every BD-rate and average")
     return made
@@ -52,6 +57,7 @@ def parser() -> Parser:
 
 def run(given: Namespace, messages: Messages) -> int:
     from nvcodec.study.report import check_form, write_report
+    from nvcodec.study.report.album import MOST_BYTES
     from nvcodec.study.report.content import content
     from nvcodec.study.report.markdown import markdown
 
@@ -70,7 +76,9 @@ def run(given: Namespace, messages: Messages) -> int:
         for line in markdown(content(rows, **options)).splitlines():
             write_line(messages.stdout, line)
         return 0
-    made = write_report(rows, Path(given.output), **options)
+    most = MOST_BYTES if given.pictures is None else given.pictures
+    results = [Path(path) for path in given.results] if most else []
+    made = write_report(rows, Path(given.output), **options, results=results, picture_bytes=most)
     messages.object("report", as_object(made, given.output))
     if not messages.json and not messages.quiet:
         for label, said in made.headlines:

@@ -122,7 +122,20 @@ def read_rows(paths: Iterable[str | Path]) -> list[Row]:
     Raises:
         InputError: a file is missing, holds no rows, or holds something else.
     """
-    found: dict[str, Row] = {}
+    return [row for row, _ in _read(paths).values() if not row.error]
+
+
+def read_folders(paths: Iterable[str | Path]) -> dict[str, Path]:
+    """The folder of the file that the row of each key stands in, as `read_rows` takes it.
+
+    Raises:
+        InputError: as `read_rows`.
+    """
+    return {row.key: path.parent for row, path in _read(paths).values() if row.key}
+
+
+def _read(paths: Iterable[str | Path]) -> dict[str, tuple[Row, Path]]:
+    found: dict[str, tuple[Row, Path]] = {}
     for path in map(Path, paths):
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
@@ -131,8 +144,8 @@ def read_rows(paths: Iterable[str | Path]) -> list[Row]:
         for number, line in enumerate(lines, 1):
             row = _parse(line, f"{path}:{number}", last=number == len(lines))
             if row is not None:
-                found[row.key or f"{path}:{number}"] = row
-    return [row for row in found.values() if not row.error]
+                found[row.key or f"{path}:{number}"] = row, path
+    return found
 
 
 def _parse(line: str, where: str, last: bool) -> Row | None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nvcodec.errors import OutputError, UsageError
+from nvcodec.study.report.album import MOST_BYTES, Shelf
 from nvcodec.study.report.content import Content, content
-from nvcodec.study.rows import Row
+from nvcodec.study.report.text import printable
+from nvcodec.study.rows import Row, read_folders
 
 
 def _html(content: Content) -> bytes:
@@ -59,18 +61,25 @@ def write_report(
     anchor: str | None = None,
     metric: str = "psnr_yuv",
     title: str | None = None,
+    results: Iterable[Path] = (),
+    picture_bytes: int = MOST_BYTES,
 ) -> Content:
     """Writes what ``target``'s extension says (`FORMS`) and gives what it is made of; the file is whole or not there.
 
     Failed rows may be among ``rows``: they are listed, and count nowhere. Without ``anchor`` it is x265 medium, else
     another x265, else the first classical label, else the first label. The same rows give the same bytes.
 
+    ``results`` are the files that the rows are from: a page holds the pictures that lie beside them, at most
+    ``picture_bytes`` (as base64); without them it has no slider, and no script.
+
     Raises:
         UsageError: an unknown extension, anchor or metric, no points, or a package of the extra ``study`` is missing.
+        InputError: one of ``results`` cannot be read.
         OutputError: the file cannot be written.
     """
     check_form(target)
-    made = content(rows, anchor, metric, title)
+    folders = {printable(key): folder for key, folder in read_folders(results).items()}
+    made = content(rows, anchor, metric, title, Shelf(folders, picture_bytes))
     save(target, FORMS[target.suffix.lower()](made))
     return made
 

@@ -22,6 +22,7 @@ from nvcodec.study.curves import (
 )
 from nvcodec.study.deltas import BdTable, bd_table
 from nvcodec.study.joining import PUBLISHED, cuts, joined
+from nvcodec.study.report.album import Shelf
 from nvcodec.study.report.headlines import clips_of, headlines
 from nvcodec.study.report.notes import notes
 from nvcodec.study.report.text import clean_rows, counted, printable
@@ -61,6 +62,7 @@ class Content:
     sections: tuple[Section, ...]  # the chosen metric first
     times: tuple[TimePoint, ...]  # means over clips (clip "")
     time_deltas: tuple[TimeDelta, ...]
+    shelf: Shelf
 
     @property
     def main(self) -> Section:
@@ -77,9 +79,13 @@ class Content:
 
 
 def content(
-    rows: Iterable[Row], anchor: str | None = None, metric: str = "psnr_yuv", title: str | None = None
+    rows: Iterable[Row],
+    anchor: str | None = None,
+    metric: str = "psnr_yuv",
+    title: str | None = None,
+    shelf: Shelf | None = None,
 ) -> Content:
-    """Everything that a report of these rows says; failed rows may be among them.
+    """All that a report of these rows says; failed rows may be among them. ``shelf`` is where their pictures are.
 
     Raises:
         UsageError: no points, no such anchor or metric, or no point that the metric is known of.
@@ -108,6 +114,7 @@ def content(
         sections=tuple(section for section in sections if section.curves),
         times=tuple(mean_times(time_points(good, anchor, metric))),
         time_deltas=tuple(time_deltas(good, anchor, metric)),
+        shelf=shelf or Shelf({}),
     )
 
 

@@ -1,7 +1,9 @@
-"""The report as one HTML page: no script, no file beside it, nothing from the network."""
+"""The report as one HTML page: no file beside it, nothing from the network, and one script that moves the slider."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from nvcodec.errors import UsageError
 from nvcodec.study.curves import METRICS
 from nvcodec.study.report import figures, tables
 from nvcodec.study.report.content import Content, frame_rows, published
+from nvcodec.study.report.slider import slides
 from nvcodec.study.report.style import PALE, PALETTE, styles
 from nvcodec.study.report.text import NONE, number, shortened, significant
 
@@ -35,8 +38,27 @@ def page(content: Content) -> str:
     )
     environment.filters["shortened"] = shortened
     environment.filters["minus"] = _minus
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("report.html.j2").render(style=style, palettes=(PALETTE, PALE), **_values(content))
+    shown = slides(content)
+    names = ("report.css", "slider.css") if shown.clips else ("report.css",)
+    style = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+    script = (TEMPLATES / "slider.js").read_text(encoding="utf-8") if shown.clips else ""
+    return environment.get_template("report.html.j2").render(
+        style=style,
+        script=script,
+        policy=policy(script),
+        slides=shown,
+        palettes=(PALETTE, PALE),
+        **_values(content),
+    )
+
+
+def policy(script: str) -> str:
+    """What the page may do: nothing, but for its own styles, data: pictures, and this very script."""
+    allowed = "default-src 'none'; style-src 'unsafe-inline'"
+    if not script:
+        return allowed
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"{allowed}; img-src data:; script-src 'sha256-{digest}'"
 
 
 def _minus(text: str) -> str:
