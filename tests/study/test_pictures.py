@@ -102,3 +102,26 @@ def test_the_folder_and_the_range_of_the_option(tmp_path):
     assert pictures.why_no_pictures() is None and StudySettings().pictures == 1
     with pytest.raises(UsageError, match="--pictures is 0 to 100"):
         StudySettings(pictures=101)
+
+
+def test_a_study_names_its_pictures_in_its_rows(carphone, make_clip, tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("ffmpeg")
+    from nvcodec.study.points import plan
+    from nvcodec.study.runner import run_study
+
+    clip = make_clip(carphone, 96, 80, 4)
+    settings = StudySettings(
+        codecs=("none",), anchors=("x264:ultrafast",), crfs=(24, 40), metrics=("psnr",), threads=1, pictures=2
+    )
+    points = plan([clip], settings)
+    rows = run_study(points, settings, tmp_path / "r.jsonl")
+    assert [list(row.pictures) for row in rows] == [["1", "3"], ["1", "3"]]
+    assert rows[0].source_pictures == rows[1].source_pictures
+    assert len(list((tmp_path / "r.pictures").iterdir())) == 2 + 2 * 2
+    for row in rows:
+        for name in (*row.pictures.values(), *row.source_pictures.values()):
+            with Image.open(tmp_path / name) as image:
+                assert image.size == (96, 80)
+    none = StudySettings(**{**settings.__dict__, "pictures": 0})
+    assert run_study(plan([clip], none), none, tmp_path / "r.jsonl") == rows  # nothing ran again

@@ -175,6 +175,33 @@ def test_notes():
     assert content(study()).notes == ()
 
 
+def test_cuts_of_one_clip_are_reported_apart():
+    made = content([*study(), *(replace(r, frames=7, key=f"{r.key} again") for r in study())])
+    names = ("a.mp4 (176x144, 3 frames)", "a.mp4 (176x144, 7 frames)")
+    assert made.clips == names and len(made.rows) == 8 * COUNT
+    assert "a.mp4 was measured as 2 different clips: 176x144, 3 frames; 176x144, 7 frames." in made.notes
+
+
+def test_sources_of_published_figures_are_a_list(tmp_path):
+    more = [row("paper", f"model {i}", 1, factor=0.5, family="published", source=f"Table {i}") for i in range(9)]
+    made = write_report([*study(), *more], tmp_path / "r.html")
+    assert "9 curves of published figures: not measured here, from the sources listed below." in made.notes
+    text = (tmp_path / "r.html").read_text()
+    assert all(f"<dt>paper model {i}</dt><dd>Table {i}</dd>" in text for i in range(9))
+    write_report([*study(), *more], tmp_path / "r.md")
+    assert "- paper model 8: Table 8" in (tmp_path / "r.md").read_text()
+
+
+def test_no_cell_of_a_csv_file_is_a_formula(tmp_path):
+    signs = ("=1+1", "+1", "-1", "@SUM(1)")
+    rows = [row("x265", "medium", i, command=sign, clip=sign) for i, sign in enumerate(signs)]
+    write_report(rows, tmp_path / "r.csv")
+    found = list(csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text())))
+    assert sorted(cells["command"] for cells in found) == sorted(f"'{sign}" for sign in signs)
+    assert all(cells["clip"] == cells["command"] and float(cells["bpp"]) > 0 for cells in found)
+    assert not {"pictures", "source_pictures"} & set(found[0])
+
+
 def test_a_codec_that_cannot_be_compared_says_why():
     low = [replace(row("nerv", "fast", i, family="fitted"), psnr_yuv=5.0 + i) for i in range(COUNT)]
     (headline,) = [said for label, said in content([*study(), *low]).headlines if label == "nerv fast"]
