@@ -209,6 +209,16 @@ def test_clips_frames_results_and_sizes_change_what_is_seen(browser):
     assert browser.complaints() == []
 
 
+def test_nothing_sticks_out(browser):
+    for width in (1400, 800, 380):
+        browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        for size in ("fit", "1:1", "4:1"):
+            browser.choose("size", size)
+            assert browser.run("document.documentElement.scrollWidth") <= width
+    browser.choose("size", "fit")
+    assert browser.box()["width"] <= 380
+
+
 def test_no_other_script_runs(browser):
     browser.run("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = true'}))")
     assert browser.run("window.ran === undefined")
