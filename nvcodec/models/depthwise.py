@@ -22,7 +22,10 @@ def scaled_linear(
     into the weights, so that it costs no pass over the data.
     """
     if before is not None:
-        x, weight = (x, weight * before) if len(before) == 1 else (x * before[:, None, None], weight)
+        if len(before) == 1:
+            weight = weight * before
+        else:
+            x = x * before[:, None, None].to(x.dtype)  # of bf16 data under autocast, not twice as wide
     if after is not None and len(after) == 1:
         bias = None if bias is None else bias * after[0]
         return functional.linear(x, weight * after[0][:, None], bias)
