@@ -1,0 +1,122 @@
+"""The trained codecs' entropy model in training: float parameters, integer arithmetic, rates that differentiate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nvcodec.hardware import exact_fp32
+from nvcodec.models.integer import (
+    ACTIVATION_LIMIT,
+    ANCHORS,
+    QUALITIES,
+    all_qualities,
+    at_quality,
+    floor_clip,
+    straight_through,
+)
+from nvcodec.models.latents import UNIT, merge_steps, quantise, reconstruct, split_steps
+from nvcodec.models.likelihood import GaussianBits
+from nvcodec.models.prior_network import TABLES, PriorConfig, PriorNetwork, Step
+
+_INDEX_SCALE = 8.0
+
+
+class PriorOutput(NamedTuple):
+    """What a frame's latents become and cost."""
+
+    y_hat: Tensor  # (N, 4C, h, w) in quantisation steps, whole sixteenths; the gradient is y's
+    bits_y: Tensor  # (N,)
+    bits_z: Tensor  # (N,)
+
+
+class Prior(nn.Module):
+    """Prior over a frame's latents y (N, 4 * latents, h, w) and hyper-latents z (N, hyper, ceil(h/4), ceil(w/4)).
+
+    ``sigmas``: standard deviations of the 64 tables that indices name. ``spread``: those of the latents' channels in
+    quantisation steps at the 8 anchors of quality, (8, latents), where indices start; at 1 if left out. Numbers that
+    decide a mean or an index are the integers of :class:`nvcodec.models.exact_prior.ExactPrior`, bit for bit.
+    """
+
+    def __init__(self, config: PriorConfig, sigmas: Sequence[float], spread: Tensor | None = None) -> None:
+        super().__init__()
+        if len(sigmas) != TABLES:
+            raise ValueError(f"a prior needs {TABLES} tables, not {len(sigmas)}")
+        self.config = config
+        self.network = PriorNetwork(config)
+        self.bits = GaussianBits(sigmas)
+        if spread is not None:
+            self._start_at(spread)
+        start = self.bits.index_of(2.0) / _INDEX_SCALE
+        self.z_scale = nn.Parameter(torch.full((ANCHORS, config.hyper), start))
+
+    @torch.no_grad()
+    def _start_at(self, spread: Tensor) -> None:
+        index = ((spread.clamp_min(1e-6).log() - self.bits.first) / self.bits.step).clamp(0, TABLES - 1)
+        first, second = split_steps(index.repeat_interleave(4, 1))
+        self.network.start_indices(first, second)
+
+    def forward(
+        self,
+        y: Tensor,
+        z: Tensor,
+        previous: tuple[Tensor | None, Tensor | None],
+        quality: Tensor | float,
+        noise: bool = True,
+    ) -> PriorOutput:
+        """Round y and z (in quantisation steps) and count their bits.
+
+        ``previous``: ``y_hat`` one and two frames ago, None where there is none. ``quality``: 0..63, one or (N,).
+        With ``noise`` the rates are those of values plus uniform noise, else of the rounded symbols; what the
+        networks and the synthesis see is rounded either way. Runs in float32 whatever autocast says.
+        """
+        with exact_fp32(y.device.type):
+            quality = torch.as_tensor(quality, dtype=torch.float32, device=y.device).expand(len(y))
+            y, z = y.float().permute(0, 2, 3, 1), z.float().permute(0, 2, 3, 1)
+            last, older = (None if p is None else p.float().permute(0, 2, 3, 1) * UNIT for p in previous)
+            z_rounded = z.round().clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
+            size = (y.shape[1], y.shape[2])
+            features = self.network.features(straight_through(z_rounded, z), (last, older), quality, size)
+            y_hat, bits_y = self._code(y, features, last, quality, noise)
+            z_index = floor_clip(at_quality(self.z_scale * _INDEX_SCALE, quality) + 0.5, 0, TABLES - 1)
+            bits_z = self.bits(_rated(z, z_rounded, noise), z_index[:, None, None])
+            return PriorOutput((y_hat * (1 / UNIT)).permute(0, 3, 1, 2), bits_y, bits_z.sum((1, 2, 3)))
+
+    def _code(
+        self, y: Tensor, features: Tensor, last: Tensor | None, quality: Tensor, noise: bool
+    ) -> tuple[Tensor, Tensor]:
+        """(decoded latents (N, h, w, 4C) in sixteenths, bits (N,))"""
+        first_y, second_y = split_steps(y)
+        first_last, second_last = (None, None) if last is None else split_steps(last)
+        step = self.network.first(features, first_last, quality)
+        first, first_bits = self._code_step(first_y, step, noise)
+        step = self.network.second(features, step, first, second_last, quality)
+        second, second_bits = self._code_step(second_y, step, noise)
+        return merge_steps(first, second), first_bits + second_bits
+
+    def _code_step(self, y: Tensor, step: Step, noise: bool) -> tuple[Tensor, Tensor]:
+        symbols = quantise(y.detach(), step.means.detach())
+        decoded = straight_through(reconstruct(symbols, step.means.detach()), y * UNIT)
+        bits = self.bits(_rated(y - step.means * (1 / UNIT), symbols, noise), step.indices)
+        return decoded, bits.sum((1, 2, 3))
+
+    @torch.no_grad()
+    def export(self) -> dict[str, NDArray[Any]]:
+        """The integers of :class:`nvcodec.models.exact_prior.ExactPrior`: the network's, and ``z_index`` uint8
+        (64 qualities, hyper), the tables of z.
+
+        Raises ValueError where training ran away and a sum could be inexact.
+        """
+        index = (all_qualities(self.z_scale * _INDEX_SCALE) + 0.5).floor().clamp(0, TABLES - 1)
+        assert len(index) == QUALITIES
+        return {**self.network.export(), "z_index": index.cpu().numpy().astype(np.uint8)}
+
+
+def _rated(values: Tensor, symbols: Tensor, noise: bool) -> Tensor:
+    """What rates are taken of: values with uniform noise, or the symbols with the values' gradient."""
+    return values + torch.rand_like(values) - 0.5 if noise else straight_through(symbols, values)
