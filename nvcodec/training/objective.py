@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nvcodec.models.latent import ClipTerms
 from nvcodec.training.corpus import Frames
 
 LAMBDA_0 = 0.0005  # of quality 0; eight steps double it
@@ -15,18 +16,10 @@ _PLANES = (0.75, 0.125, 0.125)  # weights of Y, U, V: (6, 1, 1) / 8
 _MIDDLE = 32.0
 
 
-@dataclass(frozen=True)
-class LossTerms:
-    """What a model gives for clips (N, T): everything differentiable."""
-
-    bits: Tensor  # (N, T), of each picture
-    errors: Tensor  # (N, T, 3), mean squared errors of Y, U, V on the 8-bit scale
-
-
 class Trainable(Protocol):
     """A model that can be trained: any nn.Module with this method."""
 
-    def loss_terms(self, frames: Frames, quality: Tensor) -> LossTerms:
+    def loss_terms(self, frames: Frames, quality: Tensor) -> ClipTerms:
         """Terms of clips at qualities (N,) in 0..63; the first picture of a clip is coded alone.
 
         In training mode quantisation is whatever lets gradients through, in evaluation mode it rounds.
@@ -58,7 +51,7 @@ def normaliser(quality: Tensor) -> Tensor:
     return torch.exp2((quality - _MIDDLE) / 16)
 
 
-def rate_distortion(terms: LossTerms, quality: Tensor, pixels: int) -> Loss:
+def rate_distortion(terms: ClipTerms, quality: Tensor, pixels: int) -> Loss:
     """The objective of clips at qualities (N,), ``pixels`` luma samples a picture."""
     bpp = terms.bits / pixels
     mse = (terms.errors * terms.errors.new_tensor(_PLANES)).sum(-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,23 +10,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nvcodec.entropy.cost import code_length
+from nvcodec.entropy.tables import GAUSSIAN
+from nvcodec.errors import UsageError
 from nvcodec.metrics import psnr_from_mse
+from nvcodec.models.exact_prior import ExactPrior
+from nvcodec.models.latent import LatentModel
+from nvcodec.models.latent_coding import frame_symbols, synthesise
+from nvcodec.models.planes import features_to_planes, planes_to_features
 from nvcodec.training.corpus import Frames, Split, planes
 
 QUALITIES = (8, 24, 40, 56)
 
+Figures = tuple[list[float], list[list[float]]]  # bits of each picture of a clip, errors of its planes
+
 
 def validation_clips(split: Split, clips: int, frames: int) -> Frames:
-    """The first held-out clips that are long enough, in the corpus' order; whole pieces, not crops."""
-    size = max(items.size for items, rows in split.validation if items.frames >= frames and len(rows))
-    found = [
-        items.samples[rows[:clips], :frames]
-        for items, rows in split.validation
-        if items.frames >= frames
-        and items.size == size
-        and (frames > 1 or items.frames > 1 or len(split.validation) == 1)
-    ]
-    return planes(np.concatenate(found)[:clips], size)
+    """The first held-out clips that are long enough, whole pieces; of longer ones the beginning, before stills.
+
+    Raises:
+        UsageError: no item is held out that is long enough.
+    """
+    fitting = [(items, rows) for items, rows in split.validation if items.frames >= frames and len(rows)]
+    if not fitting:
+        raise UsageError(f"no clip of {frames} pictures is held out: the corpus is too small")
+    items, rows = max(fitting, key=lambda each: each[0].frames)
+    return planes(items.samples[rows[:clips], :frames], items.size)
 
 
 @contextmanager
@@ -44,21 +53,50 @@ def weights_of(model: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[None
 
 
 @torch.no_grad()
-def validate(model: Any, clips: Frames, device: str = "cpu") -> list[dict[str, Any]]:
+def validate(model: nn.Module, clips: Frames, device: str = "cpu") -> list[dict[str, Any]]:
     """A row for each of `QUALITIES`: bpp and PSNR, means over the clips, of each position in a clip.
 
-    Bits are the entropy model's with rounded latents; PSNR is (6Y + U + V) / 8 of the planes' PSNRs.
+    Bits are those of the coder's integer tables, chosen by the integer prior, where the model has one, else what its
+    loss says; PSNR is (6Y + U + V) / 8 of the 8-bit planes' PSNRs.
     """
-    rows = []
+    measure = _coded(model, device) if isinstance(model, LatentModel) else _estimated(model, device)
     pixels = clips[0].shape[-1] * clips[0].shape[-2]
+    rows = []
     for quality in QUALITIES:
-        bits, psnr = [], []
-        for start in range(len(clips[0])):
-            one = tuple(plane[start : start + 1].to(device) for plane in clips)
-            terms = model.loss_terms(one, torch.full((1,), float(quality), device=device))
-            bits.append(terms.bits[0].double().cpu() / pixels)
-            psnr.append([[psnr_from_mse(float(e)) for e in errors] for errors in terms.errors[0].cpu()])
-        weighted = np.array(psnr) @ np.array((0.75, 0.125, 0.125))
-        row = {"quality": quality, "bpp": torch.stack(bits).mean(0).tolist(), "psnr": weighted.mean(0).tolist()}
-        rows.append(row)
+        figures = [measure((y[None], u[None], v[None]), quality) for y, u, v in zip(*clips, strict=True)]
+        bpp = np.array([bits for bits, _ in figures]).mean(0) / pixels
+        psnr = np.array([[[psnr_from_mse(e) for e in frame] for frame in errors] for _, errors in figures])
+        levels = (psnr @ np.array((0.75, 0.125, 0.125))).mean(0)
+        rows.append({"quality": quality, "bpp": bpp.tolist(), "psnr": levels.tolist()})
     return rows
+
+
+def _estimated(model: Any, device: str) -> Callable[[Frames, int], Figures]:
+    def measure(clip: Frames, quality: int) -> Figures:
+        y, u, v = (plane.to(device) for plane in clip)
+        terms = model.loss_terms((y, u, v), torch.full((1,), float(quality), device=device))
+        return terms.bits[0].tolist(), terms.errors[0].tolist()
+
+    return measure
+
+
+def _coded(model: LatentModel, device: str) -> Callable[[Frames, int], Figures]:
+    exact = ExactPrior(model.config.prior, model.prior.export(), device)
+
+    def measure(clip: Frames, quality: int) -> Figures:
+        y, u, v = (plane[0].to(device) for plane in clip)
+        features = planes_to_features(y, u, v)
+        bits: list[float] = []
+        history: list[Tensor] = []
+        for picture in features.split(1):
+            last, older = (history[-back] if len(history) >= back else None for back in (1, 2))
+            coded = frame_symbols(model, exact, picture, (last, older), quality)
+            parts = zip(coded.symbols, coded.indices, strict=True)
+            bits.append(sum(code_length(s.numpy(), i.numpy().astype(np.uint16), GAUSSIAN) for s, i in parts))
+            history.append(coded.y_hat)
+        shown = [synthesise(model, y_hat, quality) for y_hat in history]  # one by one, as a decoder would
+        decoded = features_to_planes(torch.cat(shown), y.shape[1], y.shape[2])
+        errors = [(a.float() - b.float()).square().mean((1, 2)) for a, b in zip(decoded, (y, u, v), strict=True)]
+        return bits, torch.stack(errors, -1).tolist()
+
+    return measure

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nvcodec.models.latent import ClipTerms
 from nvcodec.training.corpus import Split, open_corpus, split_corpus
-from nvcodec.training.objective import LossTerms
 from nvcodec.training.packing import Packing, pack
 
 
@@ -39,7 +39,7 @@ class ToyModel(nn.Module):
         error = (noisy * step @ self.linear - x).square().mean((1, 2))
         planes = torch.stack([part.mean(1) for part in error.split((64, 16, 16), 1)], 1)
         shape = frames[0].shape[:2]
-        return LossTerms(bits.clamp_min(0).sum((1, 2, 3)).view(shape), planes.view(*shape, 3))
+        return ClipTerms(bits.clamp_min(0).sum((1, 2, 3)).view(shape), planes.view(*shape, 3))
 
 
 @pytest.fixture(scope="session")

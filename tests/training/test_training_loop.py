@@ -10,10 +10,11 @@ import torch
 
 from nvcodec.codecs.base import quality_lambda as dial
 from nvcodec.errors import InputError, UsageError
+from nvcodec.models.latent import ClipTerms
 from nvcodec.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from nvcodec.training.log import LOG_NAME, Log, read_log
 from nvcodec.training.loop import Trainer
-from nvcodec.training.objective import LossTerms, normaliser, quality_lambda, rate_distortion
+from nvcodec.training.objective import normaliser, quality_lambda, rate_distortion
 from nvcodec.training.settings import TrainSettings, rate_factor
 from nvcodec.training.state import Training
 from nvcodec.training.stop import Stop, stoppable
@@ -32,7 +33,7 @@ def test_lambda_is_the_codecs_dial():
 
 
 def test_the_objective_weighs_planes_and_rates():
-    terms = LossTerms(torch.full((2, 3), 640.0), torch.tensor([1.0, 2.0, 4.0]).expand(2, 3, 3))
+    terms = ClipTerms(torch.full((2, 3), 640.0), torch.tensor([1.0, 2.0, 4.0]).expand(2, 3, 3))
     loss = rate_distortion(terms, torch.tensor([32.0, 48.0]), 64)
     assert loss.mse[0, 0] == pytest.approx((6 + 2 + 4) / 8) and loss.bpp[0, 0] == 10
     expected = [(10 + dial(q) * 1.5) / n for q, n in ((32, 1), (48, 2))]
