@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--start-from", type=Path, help="checkpoint whose mean weights to begin with")
     train.add_argument("--device", default="auto")
     train.add_argument("--threads", type=int, default=0, help="of the CPU, 0 = all")
+    train.add_argument("--stop-after", type=float, default=0.0, help="seconds of this call, after which it saves")
     add_fields(train, TrainSettings)
     train.set_defaults(run=_train)
     return parser
@@ -75,7 +76,7 @@ def _train(given: argparse.Namespace) -> int:
         print(f"going on from step {state.step}", file=sys.stderr)
     elif given.start_from is not None:
         training.start_from(load_checkpoint(given.start_from))
-    with stoppable() as stop:
+    with stoppable(given.stop_after) as stop:
         reason = Trainer(training, split, given.out, device=device, report=_show).run(stop)
     print(f"{reason} at step {training.step} after {training.seconds:.0f} s", file=sys.stderr)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,13 @@ class Log:
             raise OutputError(f"{path}: {error.strerror or error}") from None
 
     def write(self, kind: str, step: int, **values: Any) -> None:
-        """Add a row; floats are kept to 6 digits."""
+        """Add a row; floats are kept to 6 digits, and null where they are not finite. Raises OutputError."""
         short = {name: _short(value) for name, value in values.items()}
-        self._file.write(json.dumps({"kind": kind, "step": step, **short}) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps({"kind": kind, "step": step, **short}, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self._file.name}: {error.strerror or error}") from None
 
     def close(self) -> None:
         self._file.close()
@@ -61,7 +65,7 @@ class Log:
 
 def _short(value: Any) -> Any:
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, list):
         return [_short(item) for item in value]
     return value

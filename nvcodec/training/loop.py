@@ -41,36 +41,40 @@ class Trainer:
             setattr(training.model, "fast_transforms", precision == "bf16")  # noqa: B010 - nn.Module's own is typed
 
     def run(self, stop: Stop | None = None) -> str:
-        """Train to the end of the plan or until ``stop`` is set; saves in both cases.
+        """Train to the end of the plan or until ``stop`` asks for it; saves in both cases.
 
-        Returns "finished", or what stopped it.
+        Returns "finished", or what stopped it. Raises OutputError.
         """
         t = self.training
         log = Log(self._folder / LOG_NAME, t.step)
-        start, saved = time.monotonic() - t.seconds, time.monotonic()
         try:
             if not t.step:
                 self._validate(log)
-            start = time.monotonic() - t.seconds  # validation is not training
-            for frames, quality in self._batches():
-                self._step(frames, quality, log)
-                t.seconds = time.monotonic() - start
-                if not t.step % self.settings.validate_every:
-                    self._validate(log)
-                    start = time.monotonic() - t.seconds
-                if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
-                    save_checkpoint(self._folder, t.state())
-                    saved = time.monotonic()
-                if stop is not None and stop.asked:
-                    break
-            asked = stop.asked if stop is not None else ""
-            if not asked:
+            reason = self._train(log, stop)
+            if reason == "finished":
                 self._validate(log)
             save_checkpoint(self._folder, t.state())
-            log.write("end", t.step, reason=asked or "finished", seconds=t.seconds)
+            log.write("end", t.step, reason=reason, seconds=t.seconds)
         finally:
             log.close()
-        return asked or "finished"
+        return reason
+
+    def _train(self, log: Log, stop: Stop | None) -> str:
+        """Steps until the plan is done or ``stop`` asks; what is not training does not count as its time."""
+        t, saved = self.training, time.monotonic()
+        start = saved - t.seconds
+        for frames, quality in self._batches():
+            self._step(frames, quality, log)
+            t.seconds = time.monotonic() - start
+            if not t.step % self.settings.validate_every:
+                self._validate(log)
+            if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
+                save_checkpoint(self._folder, t.state())
+                saved = time.monotonic()
+            start = time.monotonic() - t.seconds
+            if stop is not None and (asked := stop.asked):
+                return asked
+        return "finished"
 
     def progress(self) -> float:
         """Share of the plan that is done."""
@@ -105,8 +109,12 @@ class Trainer:
 
     def _validate(self, log: Log) -> None:
         t = self.training
-        with weights_of(t.model, t.average):
-            rows = validate(t.model, self._clips, self._device)
+        try:
+            with weights_of(t.model, t.average):
+                rows = validate(t.model, self._clips, self._device)
+        except ValueError as error:  # the prior's integers would not be exact: training may come back from there
+            log.write("fault", t.step, reason=str(error))
+            return
         log.write("validation", t.step, seconds=t.seconds, rows=rows)
         self._report("validation", {"step": t.step, "rows": rows})
 

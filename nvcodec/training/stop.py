@@ -1,8 +1,10 @@
-"""Signals that end a training in good order: the step is finished and the state saved."""
+"""What ends a training in good order, the step finished and the state saved: signals, or a part's time."""
 
 from __future__ import annotations
 
+import math
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,20 +13,26 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Stop:
-    """Set by a signal; the second Ctrl-C ends the process as usual."""
+    """Set by a signal, or after ``seconds`` (0 = never); the second Ctrl-C ends the process as usual."""
 
-    def __init__(self) -> None:
-        self.asked = ""  # the signal's name
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._until = time.monotonic() + seconds if seconds else math.inf
+        self._signal = ""
+
+    @property
+    def asked(self) -> str:
+        """Why to stop: the signal's name, or that time is up; empty to go on."""
+        return self._signal or ("time is up" if time.monotonic() >= self._until else "")
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number).name
+        self._signal = signal.Signals(number).name
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
-    """Within, SIGINT, SIGTERM and SIGHUP set the Stop; ignored signals (nohup) stay ignored."""
-    stop, before = Stop(), {}
+def stoppable(seconds: float = 0.0) -> Iterator[Stop]:
+    """Within, ``seconds`` from now or SIGINT, SIGTERM and SIGHUP set the Stop; ignored signals (nohup) stay ignored."""
+    stop, before = Stop(seconds), {}
     try:
         for name in _NAMES:
             number = getattr(signal, name, None)

@@ -146,9 +146,9 @@ def test_any_index_is_refused_in_one_line(tmp_path_factory, index, right_format)
         assert "\n" not in str(error)
 
 
-def test_colours_of_bgr_are_bt709():
+def test_colours_of_bgr_are_bt601():
     names = {"white": (255, 255, 255), "red": (0, 0, 255), "blue": (255, 0, 0), "black": (0, 0, 0)}
-    wanted = {"white": (235, 128, 128), "red": (63, 102, 240), "blue": (32, 240, 118), "black": (16, 128, 128)}
+    wanted = {"white": (235, 128, 128), "red": (81, 90, 240), "blue": (41, 240, 110), "black": (16, 128, 128)}
     for name, bgr in names.items():
         y, u, v = yuv420_from_bgr(np.full((5, 4, 3), bgr, np.uint8))
         assert y.shape == (4, 4) and u.shape == (2, 2)

@@ -92,6 +92,21 @@ def test_the_clock_ends_a_training_and_counts_over_parts(toy, split, tmp_path):
     assert again.progress() == 1
 
 
+def test_a_part_ends_when_its_time_is_up(toy, split, tmp_path):
+    assert trainer(toy, split, tmp_path, steps=10**6).run(Stop(0.05)) == "time is up"
+    assert 0 < load_checkpoint(tmp_path).step < 10**6
+
+
+def test_a_prior_that_cannot_be_exported_is_a_row_of_the_log(toy, split, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise ValueError("a layer cannot be exported")
+
+    monkeypatch.setattr("nvcodec.training.loop.validate", fail)
+    assert trainer(toy, split, tmp_path, steps=2).run() == "finished"
+    rows = read_log(tmp_path / LOG_NAME)
+    assert [row["step"] for row in rows if row["kind"] == "fault"] == [0, 2]
+
+
 def test_frozen_parameters_stay_and_slow_ones_are_slow(make_toy, split, tmp_path):
     one, two, three = make_toy(), make_toy(), make_toy()
     trainer(one, split, tmp_path / "a", frozen="linear", steps=3).run()
@@ -136,13 +151,14 @@ def test_parts_stay_small(toy, tmp_path, monkeypatch):
 def test_a_log_forgets_what_comes_after_the_checkpoint(tmp_path):
     log = Log(tmp_path / "x.jsonl", 0)
     for step in range(4):
-        log.write("train", step, loss=1 / 3)
+        log.write("train", step, loss=1 / 3, norm=float("nan"))
     log.close()
     with (tmp_path / "x.jsonl").open("a") as file:
         file.write('{"kind": "tra')
     Log(tmp_path / "x.jsonl", 2).close()
     assert [row["step"] for row in read_log(tmp_path / "x.jsonl")] == [0, 1, 2]
     assert read_log(tmp_path / "x.jsonl")[0]["loss"] == 0.333333
+    assert read_log(tmp_path / "x.jsonl")[0]["norm"] is None
     (tmp_path / "x.jsonl").write_text("[1]\n")
     with pytest.raises(InputError):
         read_log(tmp_path / "x.jsonl")
