@@ -51,20 +51,21 @@ def straight_through(exact: Tensor, surrogate: Tensor) -> Tensor:
 class _FloorClip(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: int, high: int, relu: bool) -> Tensor:
-        ctx.save_for_backward(x < low, x >= high + 1)
+        floor = x.floor()
+        out = floor.clamp(low, high)
         ctx.relu = relu
-        return x.floor().clamp_(low, high)
+        ctx.save_for_backward(floor != out if relu else floor.sub_(out))
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        grad = grads[0]
-        below, above = ctx.saved_tensors
-        below = below if ctx.relu else below & (grad > 0)
-        return grad.masked_fill(below | (above & (grad < 0)), 0), None, None, None
+        (beyond,) = ctx.saved_tensors
+        stopped = beyond if ctx.relu else beyond * grads[0] < 0  # a step of descent would lead further out
+        return grads[0].masked_fill(stopped, 0), None, None, None
 
 
 def floor_clip(x: Tensor, low: int, high: int, relu: bool = False) -> Tensor:
-    """Floor, then clip. Gradients pass, beyond a limit only those that lead back; below a ``relu``'s none."""
+    """Floor, then clip. Gradients pass inside; from beyond a limit only if they lead back, with ``relu`` never."""
     if torch.is_grad_enabled() and x.requires_grad:
         out: Tensor = _FloorClip.apply(x, low, high, relu)
         return out
@@ -110,10 +111,9 @@ class IntegerLayer(nn.Module):
         gain: float = 1.0,
         relu: bool = False,
         by_quality: bool = False,
-        clip: int = ACTIVATION_LIMIT,
     ) -> None:
         super().__init__()
-        self.fan_in, self.outputs, self.relu, self.clip, self.by_quality = fan_in, outputs, relu, clip, by_quality
+        self.fan_in, self.outputs, self.relu, self.by_quality = fan_in, outputs, relu, by_quality
         self.frozen = False
         self.weight = nn.Parameter(torch.randn(outputs, fan_in) * (gain / math.sqrt(fan_in)))
         self.bias = nn.Parameter(torch.zeros(ANCHORS if by_quality else 1, outputs))
@@ -150,7 +150,11 @@ class IntegerLayer(nn.Module):
         return _rounded(weight * up[:, None], WEIGHT_LIMIT) * down[:, None], _rounded(bias * up) * down + 0.5
 
     def requantise(self, sums: Tensor) -> Tensor:
-        return floor_clip(sums, 0 if self.relu else -self.clip, self.clip, self.relu)
+        """Floor and clip ``sums``, which nobody else may hold: they are written over where no gradient is wanted."""
+        low = 0 if self.relu else -ACTIVATION_LIMIT
+        if torch.is_grad_enabled() and sums.requires_grad:
+            return floor_clip(sums, low, ACTIVATION_LIMIT, self.relu)
+        return sums.floor_().clamp_(low, ACTIVATION_LIMIT)
 
     @torch.no_grad()
     def export(self) -> dict[str, NDArray[Any]]:
@@ -206,11 +210,15 @@ def _rounded(x: Tensor, limit: int = EXACT_LIMIT) -> Tensor:
 class IntegerLinear(IntegerLayer):
     """A 1x1 convolution: (N, h, w, fan_in) integers -> (N, h, w, outputs) integers."""
 
-    def forward(self, x: Tensor, quality: Tensor | int = 0) -> Tensor:
+    def sums(self, x: Tensor, quality: Tensor | int = 0) -> Tensor:
+        """Multiples of 2**-shift, 1/2 included, whose floors are the layer's integers before clipping."""
         weight, bias = self.operands(quality)
         if len(bias) == 1:
-            return self.requantise(nn.functional.linear(x, weight, bias[0]))
-        return self.requantise(nn.functional.linear(x, weight) + bias[:, None, None])
+            return nn.functional.linear(x, weight, bias[0])
+        return nn.functional.linear(x, weight) + bias[:, None, None]
+
+    def forward(self, x: Tensor, quality: Tensor | int = 0) -> Tensor:
+        return self.requantise(self.sums(x, quality))
 
 
 class IntegerDepthwise(IntegerLayer):
@@ -222,17 +230,33 @@ class IntegerDepthwise(IntegerLayer):
         with torch.no_grad():
             self.weight.mul_(0.5)[:, kernel * kernel // 2] += 1
 
-    def forward(self, x: Tensor, quality: Tensor | int = 0) -> Tensor:
-        weight, bias = self.operands(quality)
-        return self.requantise(_shifted_sum(x, weight.t().contiguous(), bias[0], self.kernel))
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.operands(0)
+        sums: Tensor = _ShiftedSums.apply(x, weight, bias[0], self.kernel)
+        return self.requantise(sums)
 
 
-def _shifted_sum(x: Tensor, taps: Tensor, bias: Tensor, kernel: int) -> Tensor:
-    """bias + sum over the kernel of taps[k] * x shifted by k; taps (kernel**2, C)."""
-    height, width, around = x.shape[1], x.shape[2], kernel // 2
-    padded = nn.functional.pad(x, (0, 0, around, around, around, around))
-    total = bias
-    for k in range(kernel * kernel):
-        row, column = divmod(k, kernel)
-        total = torch.addcmul(total, padded[:, row : row + height, column : column + width], taps[k])
-    return total
+class _ShiftedSums(torch.autograd.Function):
+    """bias + sum over a kernel of weight[:, k] * x shifted by k: exact forward, a library's convolution backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
+        ctx.kernel = kernel
+        ctx.save_for_backward(x, weight)
+        height, width, around = x.shape[1], x.shape[2], kernel // 2
+        padded = nn.functional.pad(x, (0, 0, around, around, around, around))
+        taps, total = weight.t().contiguous(), bias.expand_as(x).contiguous()
+        for k in range(kernel * kernel):
+            row, column = divmod(k, kernel)
+            total.addcmul_(padded[:, row : row + height, column : column + width], taps[k])
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        channels, kernel, pad = len(weight), ctx.kernel, [ctx.kernel // 2] * 2
+        given = grads[0].permute(0, 3, 1, 2), x.permute(0, 3, 1, 2), weight.view(channels, 1, kernel, kernel)
+        grad, by_weight, by_bias = torch.ops.aten.convolution_backward(
+            *given, [channels], [1, 1], pad, [1, 1], False, [0, 0], channels, [True, True, True]
+        )
+        return grad.permute(0, 2, 3, 1), by_weight.reshape(channels, -1), by_bias, None

@@ -8,10 +8,12 @@ half of the channels at its own place. Decoded values are integers in 1/16 of a 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from nvcodec.models.integer import ACTIVATION_LIMIT, floor_clip
+from nvcodec.models.integer import ACTIVATION_LIMIT
 
 UNIT = 16  # a quantisation step in the units of decoded latents
 LATENT_LIMIT = (1 << 17) - 1  # of |decoded latent| and |mean|; 64 times it is below 2**24
@@ -61,11 +63,25 @@ def moved(x: Tensor, rows: int, columns: int) -> Tensor:
     return x
 
 
+class _Seen(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, latents: Tensor) -> Tensor:
+        half = latents.abs().mul_(0.5).add_(0.5).floor_()
+        outer = (half * 0.125).add_(7 * _KNEE / 8).floor_().clamp_(max=ACTIVATION_LIMIT)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(half < _KNEE, half < 8 * (ACTIVATION_LIMIT + 1) - 7 * _KNEE)
+        return torch.minimum(half, outer, out=half).copysign_(latents)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        inner, outer = ctx.saved_tensors
+        return grads[0] * (inner * (7 / 16) + outer * (1 / 16))
+
+
 def seen(latents: Tensor) -> Tensor:
     """Decoded latents, or sums of two, as inputs of a network: 1/8 steps within +-255, coarser beyond 16 steps."""
-    half = floor_clip(latents.abs() * 0.5 + 0.5, 0, 1 << 18)
-    outer = floor_clip(half * 0.125 + 7 * _KNEE / 8, 0, ACTIVATION_LIMIT)
-    return torch.minimum(half, outer) * latents.sign()
+    out: Tensor = _Seen.apply(latents)
+    return out
 
 
 def reconstruct(symbols: Tensor, means: Tensor) -> Tensor:

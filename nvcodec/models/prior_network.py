@@ -192,15 +192,15 @@ class PriorNetwork(nn.Module):
 
     def first(self, features: Tensor, last: Tensor | None, quality: Tensor | int) -> Step:
         """The first step, given its latents one frame ago."""
-        share, indices, gate = _parts(self.head1(features, quality), 3)
+        share, indices, gate = _parts(self.head1.sums(features, quality), 3)
         carried = _gated(gate, last)
         return Step((share + carried).clamp(-LATENT_LIMIT, LATENT_LIMIT), indices, carried)
 
     def second(self, features: Tensor, step: Step, decoded: Tensor, last: Tensor | None, quality: Tensor | int) -> Step:
         """The second step, given the first one's prediction and decoded latents, and its own latents one frame ago."""
         inputs = torch.cat((features, seen(decoded), seen(decoded - step.means)), -1)
-        head = self.head2(self.blocks2(self.fuse2(inputs, quality)), quality)
-        share, indices, gate, spatial_gate = _parts(head, 4)
+        sums = self.head2.sums(self.blocks2(self.fuse2(inputs, quality)), quality)
+        share, indices, gate, spatial_gate = _parts(sums, 4)
         carried = _gated(gate, last)
         # Neighbours tell by how much the frame before misses: everything, where there is none.
         spatial = _gated(spatial_gate, self._spatial(decoded - step.carried))
@@ -227,7 +227,6 @@ def _head(width: int, step: int, gates: int) -> IntegerLinear:
     (the spatial one) open."""
     scales = [float(UNIT)] * step + [_INDEX_SCALE] * step + [GATE / 2.0] * gates * step
     head = IntegerLinear(width, step * (2 + gates), out_scale=torch.tensor(scales), gain=0.1, by_quality=True)
-    head.clip = MEAN_LIMIT
     with torch.no_grad():
         head.bias[:, step : 2 * step] = 22 / _INDEX_SCALE
         head.bias[:, 2 * step : 3 * step] = 1.0
@@ -235,10 +234,11 @@ def _head(width: int, step: int, gates: int) -> IntegerLinear:
     return head
 
 
-def _parts(head: Tensor, count: int) -> tuple[Tensor, ...]:
-    """A head's output as means, indices 0..63, gates 0..64."""
-    mean, index, *gates = head.chunk(count, -1)
-    return mean, floor_clip(index, 0, TABLES - 1), *(floor_clip(gate, 0, GATE) for gate in gates)
+def _parts(sums: Tensor, count: int) -> list[Tensor]:
+    """A head's sums as means, indices 0..63, gates 0..64."""
+    mean, index, *gates = sums.chunk(count, -1)
+    shares = floor_clip(mean, -MEAN_LIMIT, MEAN_LIMIT), floor_clip(index, 0, TABLES - 1)
+    return [*shares, *(floor_clip(gate, 0, GATE) for gate in gates)]
 
 
 def _gated(gate: Tensor, values: Tensor | None) -> Tensor:
