@@ -93,10 +93,11 @@ def rd_arguments(clips: list[Path], settings: StudySettings, out: Path, dry_run:
 def report(clips: list[Path], settings: StudySettings, folder: Path) -> None:
     """The page, the table and the plot of the points that this study names."""
     keys = {point.key for point in plan(clips, settings)}
-    rows = [row for row in read_rows([folder / "results.jsonl"]) if row.key in keys]
+    results = folder / "results.jsonl"
+    rows = [row for row in read_rows([results]) if row.key in keys]
     anchor = ANCHOR if any(row.label == ANCHOR for row in rows) else None
     for name in ("report.html", "report.md", "plot.svg"):
-        write_report(rows, folder / name, anchor=anchor, title=TITLE)
+        write_report(rows, folder / name, anchor=anchor, title=TITLE, results=[results])
         print(folder / name)
 
 

@@ -206,6 +206,7 @@ def write(outcome: Outcome) -> list[Path]:
     from nvcodec.study.report import write_report
 
     base = outcome.options.out / outcome.options.name
+    results = [path for path in (Path(f"{base}.jsonl"),) if path.exists()]  # whose folder the pictures lie in
     written = []
     for suffix, text in ((".md", as_markdown(outcome)), (".tex", as_latex(outcome))):
         written.append(Path(f"{base}{suffix}"))
@@ -214,7 +215,8 @@ def write(outcome: Outcome) -> list[Path]:
         if rows:
             written.append(Path(f"{base}{suffix}"))
             title = outcome.title + (", average" if "average" in suffix else "")
-            write_report(rows, written[-1], anchor=outcome.anchor, metric=outcome.options.metric, title=title)
+            anchor, metric = outcome.anchor, outcome.options.metric
+            write_report(rows, written[-1], anchor=anchor, metric=metric, title=title, results=results)
     return written
 
 
