@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor
 
-from nvcodec.models.planes import CHROMA, FEATURES, LUMA, WEIGHTS
+from nvcodec.models.planes import FEATURES, LUMA, WEIGHTS
 
 _LUMA_SPREAD = (400.0, 2.3)  # of natural pictures: standard deviation amplitude * (1 + frequency)^-decay
 _CHROMA_SPREAD = (50.0, 3.1)
@@ -61,5 +61,4 @@ def high_rate_step(lambda_: float) -> Tensor:
     """The step of each of the 96 coefficients that is best for ``lambda_`` at high rate, (96,); derived above."""
     weight = torch.full((FEATURES,), 4 * WEIGHTS[1])
     weight[:LUMA] = WEIGHTS[0]
-    assert weight.shape == (LUMA + 2 * CHROMA,)
     return torch.sqrt(6 / (lambda_ * math.log(2) * weight))

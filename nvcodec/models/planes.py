@@ -54,10 +54,8 @@ def features_to_planes(
 def distortion(a: Tensor, b: Tensor) -> Tensor:
     """(6 MSE_Y + MSE_U + MSE_V) / 8 on the 8-bit scale of each picture of (N, 96, h, w), padding included: (N,)."""
     squares = (a.float() - b.float()).square().mean(dim=(2, 3))
-    planes = squares.split((LUMA, CHROMA, CHROMA), dim=1)
-    return sum(
-        (plane.mean(dim=1) * weight for plane, weight in zip(planes, WEIGHTS, strict=True)), squares.new_zeros(())
-    )
+    y, u, v = (plane.mean(dim=1) for plane in squares.split((LUMA, CHROMA, CHROMA), dim=1))
+    return WEIGHTS[0] * y + WEIGHTS[1] * u + WEIGHTS[2] * v
 
 
 def _padded(plane: Tensor, rows: int, columns: int, peak: int) -> Tensor:
