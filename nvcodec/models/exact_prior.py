@@ -25,6 +25,8 @@ class ExactPrior:
     """
 
     def __init__(self, config: PriorConfig, arrays: Integers, device: str = "cpu") -> None:
+        if (why := config.fault()) is not None:
+            raise FormatError(f"integer weights: {why}")
         self.config, self.device = config, device
         with torch.device("meta"):
             self.network = PriorNetwork(config)

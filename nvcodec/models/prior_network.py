@@ -34,6 +34,7 @@ from nvcodec.models.integer import (
 from nvcodec.models.latents import LATENT_LIMIT, SEEN_UNIT, UNIT, moved, neighbour_taps, seen
 
 TABLES = 64
+MAX_WIDTH, MAX_BLOCKS = 1024, 32  # of a file's prior
 GATE = 64  # an open gate
 MEAN_LIMIT = (1 << 15) - 1  # of the network's share of a mean
 TAP_LIMIT = 31  # of a spatial tap in 1/64: four of them times LATENT_LIMIT stay below 2**24
@@ -54,6 +55,22 @@ class PriorConfig:
     temporal_kernel: int = 5
     blocks: int = 2  # of each step
     flat_channels: tuple[int, ...] = (0, 64, 80)
+
+    def fault(self) -> str | None:
+        """Why no prior has these sizes, or None; for sizes that a file states."""
+        sizes = {name: getattr(self, name) for name in ("latents", "hyper", "hyper_width", "width")}
+        for name, value in sizes.items():
+            if not 1 <= value <= MAX_WIDTH:
+                return f"{name} is 1..{MAX_WIDTH}, not {value}"
+        if self.latents % 2:
+            return f"the number of latent channels is even, not {self.latents}"
+        if self.temporal_kernel not in (1, 3, 5, 7):
+            return f"temporal_kernel is 1, 3, 5 or 7, not {self.temporal_kernel}"
+        if not (0 <= self.temporal_blocks <= MAX_BLOCKS and 0 <= self.blocks <= MAX_BLOCKS):
+            return f"there are at most {MAX_BLOCKS} blocks"
+        return (
+            None if all(0 <= c < self.latents for c in self.flat_channels) else "a flat channel is none of the latents'"
+        )
 
     @property
     def step_channels(self) -> int:
@@ -120,8 +137,8 @@ class PriorNetwork(nn.Module):
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
         width, step = config.width, config.step_channels
-        if config.latents % 2:
-            raise ValueError("a prior needs an even number of latent channels")
+        if (why := config.fault()) is not None:
+            raise ValueError(why)
         self.config = config
         self.hyper = HyperDecoder(config.hyper, config.hyper_width)
         scales = torch.tensor([float(SEEN_UNIT)] * 4 * step + [_SCALE])

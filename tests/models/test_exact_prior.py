@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.errors import FormatError
+from nvcodec.models.dct import picture_dct
 from nvcodec.models.exact_prior import ExactPrior, decoded, merge, split, symbols
 from nvcodec.models.latents import LATENT_LIMIT
 from nvcodec.models.prior import Prior
@@ -43,8 +46,8 @@ def run(prior: ExactPrior, z, previous, frame, quality: int) -> list[np.ndarray]
     state = prior.begin(z, previous, quality, size)
     means, indices = state.first()
     first, _ = split(frame)
-    means2, indices2 = state.second(decoded(symbols(first / 16, means), means))
-    return [x.contiguous().numpy() for x in (means, indices, means2, indices2)]
+    means2, indices2 = state.second(decoded(symbols(first / 16, means.cpu()), means.cpu()))
+    return [x.cpu().contiguous().numpy() for x in (means, indices, means2, indices2)]
 
 
 def digest(parts: list[np.ndarray]) -> str:
@@ -113,8 +116,8 @@ def test_random_integers_reach_every_corner():
 WIDER = PriorConfig(latents=12, hyper=8, hyper_width=16, width=32, flat_channels=(0,))
 
 
-def golden_parts(device: str = "cpu") -> list[np.ndarray]:
-    prior = ExactPrior(WIDER, random_arrays(WIDER, 2026), device)
+def golden_parts(device: str = "cpu", prior: ExactPrior | None = None) -> list[np.ndarray]:
+    prior = prior or ExactPrior(WIDER, random_arrays(WIDER, 2026), device)
     z, frames = random_latents(2026, (5, 7), 80.0, WIDER)
     return run(prior, z, (frames[1], frames[0]), frames[2], 37) + run(prior, z, (None, None), frames[2], 5)
 
@@ -163,6 +166,14 @@ def test_any_batch_and_autocast_and_settings():
     finally:
         owner.fp32_precision = before
     assert all(np.array_equal(a[1:2], b) for a, b in zip(together, alone, strict=True))
+
+
+@pytest.mark.skipif("NVCODEC_TEST_COMPILE" not in os.environ, reason="takes minutes: set NVCODEC_TEST_COMPILE")
+def test_golden_hash_compiled():
+    prior = ExactPrior(WIDER, random_arrays(WIDER, 2026))
+    for name in ("features", "first", "second"):
+        setattr(prior.network, name, torch.compile(getattr(prior.network, name), dynamic=False))
+    assert digest(golden_parts(prior=prior)) == GOLDEN
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 1 << 17, -(1 << 31), (1 << 31) - 1])
@@ -269,6 +280,29 @@ def test_hostile_weights(name):
     HOSTILE[name](arrays)
     with pytest.raises(FormatError, match="integer weights"):
         ExactPrior(TINY, arrays)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"width": 0},
+        {"hyper": 1 << 40},
+        {"latents": 5},
+        {"temporal_kernel": 4},
+        {"blocks": 1 << 40},
+        {"temporal_blocks": -1},
+        {"flat_channels": (4,)},
+        {"width": 1024},
+    ],
+)
+def test_hostile_sizes(sizes):
+    with pytest.raises(FormatError, match="integer weights"):
+        ExactPrior(replace(TINY, **sizes), random_arrays(TINY, 0))
+
+
+def test_flat_channels_are_the_transforms_means():
+    flat = picture_dct() @ torch.ones(96)
+    assert tuple(torch.nonzero(flat > 1e-3).flatten().tolist()) == SMALL_PRIOR.flat_channels
 
 
 def test_calls_that_do_not_fit():
