@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 _CORE = 5.0  # standard deviations up to which the estimate is the Gaussian itself
 _TAIL = _CORE * _CORE / math.log(2)  # d/da of the tail's -log2 mass at a = 5 is about a / ln 2
-_ESCAPE_BITS = 14.0  # what the coder's rarest symbol costs; beyond it, an Exp-Golomb code
+# Of the coder's tables: what their rarest and their likeliest symbols cost, and the escape with its shortest code.
+_RAREST, _LIKELIEST, _ESCAPE = 14.0, 2.64e-4, 18.0
 
 
 class GaussianBits(nn.Module):
@@ -36,9 +37,9 @@ class GaussianBits(nn.Module):
     def forward(self, values: Tensor, index: Tensor) -> Tensor:
         """Bits of each value (in quantisation steps) under the tables ``index`` (any floats), same shape.
 
-        Inside five standard deviations -log2 of the Gaussian's mass over +-1/2, continuous in both arguments. Outside
-        the number is about what the coder's escape takes, and the gradient goes on by the logarithm of the distance,
-        where the Gaussian's own would explode and then vanish.
+        -log2 of the Gaussian's mass over +-1/2; where that is below the tables' resolution, about what the coder's
+        rarest symbols and escapes take. Beyond five standard deviations the gradient is that of a logarithm of the
+        distance, where the Gaussian's own would explode and then vanish.
         """
         out: Tensor = _Bits.apply(values, index.expand_as(values), self.first, self.step)
         return out
@@ -56,20 +57,26 @@ class _Bits(torch.autograd.Function):
         far = near + inverse
         mass = torch.erfc(near * math.sqrt(0.5)).sub_(torch.erfc(far * math.sqrt(0.5))).mul_(0.5).clamp_min_(1e-9)
         bits = torch.log2(mass).neg_()
-        escape = torch.log2(size * 0.125 + 1).mul_(2).add_(_ESCAPE_BITS)
-        tail = (distance.clamp(min=_CORE) / _CORE).log_().mul_(_TAIL)
         if any(ctx.needs_input_grad[:2]):
             density = _density(near).div_(mass), _density(far).div_(mass)
             outside = distance > _CORE
             by_size = torch.where(outside, _TAIL / distance, density[0] - density[1]).mul_(inverse)
             by_index = torch.where(outside, _TAIL - inverse * density[1], near * density[0] - far * density[1])
             ctx.save_for_backward(by_size.mul_(values.sign()), by_index.mul_(-step))
-        return torch.minimum(bits.add_(tail), escape)
+        return _as_coded(bits, size, inverse)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         by_value, by_index = ctx.saved_tensors
         return grads[0] * by_value, grads[0] * by_index, None, None
+
+
+def _as_coded(bits: Tensor, size: Tensor, inverse: Tensor) -> Tensor:
+    """Bits with the ends of the coder's tables: masses under half a slot are escapes, unless the value is about 1."""
+    excess = (size - 4.2 / inverse).clamp_min_(0).mul_(0.25).div_((1 / (7 * inverse)).clamp_min_(1))
+    escape = torch.log2(excess.add_(1)).floor_().mul_(2).add_(_ESCAPE)
+    escaped = (bits > _RAREST + 1) & (size >= 1.5)
+    return torch.where(escaped, escape, bits.clamp_(_LIKELIEST, _RAREST))
 
 
 def _density(x: Tensor) -> Tensor:

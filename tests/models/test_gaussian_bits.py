@@ -13,12 +13,12 @@ from nvcodec.models.likelihood import GaussianBits
 SIGMAS = [GAUSSIAN.sigma(i) for i in range(GAUSSIAN.size)]
 
 
-@pytest.mark.parametrize("heavy", [False, True])
+@pytest.mark.parametrize("heavy", [1, 3, 8])
 def test_bits_are_the_coders_within_half_a_percent(heavy):
-    """Symbols of all tables; `heavy`: one in a hundred is three times as far out."""
+    """Symbols of all tables; one in a hundred is `heavy` times as far out: escapes are 3 % of the bits at 8."""
     rng = np.random.default_rng(1)
     indices = rng.integers(0, 64, 200_000)
-    sigma = np.array(SIGMAS)[indices] * (np.where(rng.random(indices.size) < 0.01, 3, 1) if heavy else 1)
+    sigma = np.array(SIGMAS)[indices] * np.where(rng.random(indices.size) < 0.01, heavy, 1)
     symbols = np.rint(rng.normal(0, sigma)).astype(np.int32)
     real = code_length(symbols, indices.astype(np.uint16), GAUSSIAN)
     bits = GaussianBits(SIGMAS)(torch.from_numpy(symbols).float(), torch.from_numpy(indices).float())
