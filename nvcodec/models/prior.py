@@ -21,7 +21,7 @@ from nvcodec.models.integer import (
     straight_through,
 )
 from nvcodec.models.latents import UNIT, merge_steps, quantise, reconstruct, split_steps
-from nvcodec.models.likelihood import GaussianBits
+from nvcodec.models.likelihood import TableBits
 from nvcodec.models.prior_network import TABLES, PriorConfig, PriorNetwork, Step
 
 _INDEX_SCALE = 8.0
@@ -38,18 +38,21 @@ class PriorOutput(NamedTuple):
 class Prior(nn.Module):
     """Prior over a frame's latents y (N, 4 * latents, h, w) and hyper-latents z (N, hyper, ceil(h/4), ceil(w/4)).
 
-    ``sigmas``: standard deviations of the 64 tables that indices name. ``spread``: those of the latents' channels in
-    quantisation steps at the 8 anchors of quality, (8, latents), where indices start; at 1 if left out. Numbers that
-    decide a mean or an index are the integers of :class:`nvcodec.models.exact_prior.ExactPrior`, bit for bit.
+    ``sigmas``: standard deviations of the 64 tables that indices name: Gaussians, or ``laplace`` distributions.
+    ``spread``: standard deviations of the latents' channels in quantisation steps at the 8 anchors of quality,
+    (8, latents), where indices start; at 1 if left out. Numbers that decide a mean or an index are the integers of
+    :class:`nvcodec.models.exact_prior.ExactPrior`, bit for bit.
     """
 
-    def __init__(self, config: PriorConfig, sigmas: Sequence[float], spread: Tensor | None = None) -> None:
+    def __init__(
+        self, config: PriorConfig, sigmas: Sequence[float], spread: Tensor | None = None, laplace: bool = False
+    ) -> None:
         super().__init__()
         if len(sigmas) != TABLES:
             raise ValueError(f"a prior needs {TABLES} tables, not {len(sigmas)}")
         self.config = config
         self.network = PriorNetwork(config)
-        self.bits = GaussianBits(sigmas)
+        self.bits = TableBits(sigmas, laplace)
         if spread is not None:
             self._start_at(spread)
         start = self.bits.index_of(2.0) / _INDEX_SCALE
