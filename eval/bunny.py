@@ -27,6 +27,7 @@ from eval.bunny_plan import Work, chosen_codecs, plan_work, size_of
 from eval.bunny_table import is_whole, markdown
 from eval.compressed import Goal, coded_file, coded_payload
 from eval.pictures import Pictures, load_pictures
+from eval.pipes import until_closed
 from eval.published import published_regressions, published_rows
 from eval.regression import Regression
 from eval.samples import find_clip
@@ -139,7 +140,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("fp32", "bf16"), help="while fitting (default: the device's fastest)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("out/bunny"))
+    parser.add_argument("--out", type=Path, default=Path("out/bunny"), help="folder of results (default: out/bunny)")
     parser.add_argument("--quick", action="store_true", help="about 10 minutes in all on 2 CPU cores")
     parser.add_argument("--list", action="store_true", help="show the pieces of work and what is done")
     parser.add_argument("--table", action="store_true", help="show the tables of all rows in OUT, and do no work")
@@ -153,7 +154,8 @@ def checked(given: argparse.Namespace) -> argparse.Namespace:
     Raises:
         UsageError: one of them is none.
     """
-    given.device = pick_device(given.device)
+    if not (given.list or given.table):  # which run nothing
+        given.device = pick_device(given.device)
     given.codecs = chosen_codecs(given.codecs)
     if given.time_budget is not None and (seconds := read_duration(given.time_budget)) is None:
         raise UsageError(f"--time-budget {given.time_budget!r} is no time such as 90s or 5m")
@@ -171,7 +173,10 @@ def checked(given: argparse.Namespace) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """Makes what is missing and prints the tables; 1 if a piece of work failed."""
-    given = parse(arguments)
+    return until_closed(lambda: _run(parse(arguments)))
+
+
+def _run(given: argparse.Namespace) -> int:
     if given.table:
         show(kept(given.out), given.json)
         return 0

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
-from nvcodec.cli import main as nvcodec_main
-from nvcodec.errors import InputError, NvcodecError
-from nvcodec.study.points import find_clips, plan
+from nvcodec.cli import failures, rd
+from nvcodec.cli.messages import Messages
+from nvcodec.cli.options import add_settings
+from nvcodec.errors import InputError, NvcodecError, StudyError, UsageError
+from nvcodec.study.failures import read_failures
+from nvcodec.study.points import SUFFIXES, find_clips, plan
 from nvcodec.study.report import write_report
 from nvcodec.study.rows import read_rows
 from nvcodec.study.settings import StudySettings
@@ -37,18 +41,22 @@ ANCHOR = "x265 medium"
 TITLE = "nvcodec beside x264, x265 and SVT-AV1"
 
 
-def quick_clips(folder: Path) -> list[Path]:
-    """The six clips of `QUICK_CLIPS`, anywhere below ``folder``.
+def quick_clips(folder: Path, warn: Callable[[str], None]) -> list[Path]:
+    """Those of the six clips of `QUICK_CLIPS` that are below ``folder``; ``warn`` is told of the others.
 
     Raises:
-        InputError: one is missing, or two files have its name.
+        InputError: none of them is.
     """
+    videos = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     chosen = []
     for name in QUICK_CLIPS:
-        found = sorted(path for path in folder.rglob(f"{name}*") if path.is_file())
-        if len(found) != 1:
-            raise InputError(f"{folder} holds {len(found)} files whose names begin with {name!r}, one is wanted")
-        chosen += found
+        found = [path for path in videos if path.name.startswith(name)]
+        if len(found) == 1:
+            chosen += found
+        else:
+            warn(f"{folder}: {len(found) or 'no'} videos whose names begin with {name}, one is wanted: left out")
+    if not chosen:
+        raise InputError(f"{folder}: none of the six clips is here; docs/benchmarks.md says which")
     return chosen
 
 
@@ -58,64 +66,55 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eval.clips", description=__doc__, formatter_class=raw)
     parser.add_argument("folder", type=Path, help="where the clips lie")
     parser.add_argument("--quick", action="store_true", help=f"six clips, {', '.join(QUICK.codecs)}, three points")
-    parser.add_argument("--codecs", help=f"as for nvcodec rd (default: {','.join(QUICK.codecs)})")
-    parser.add_argument("--anchors", help=f"as for nvcodec rd (default: {','.join(QUICK.anchors)})")
-    parser.add_argument("--frames", type=int, help="only the first N frames of each clip")
-    parser.add_argument("--jobs", type=int, default=1, help="points at once (default: 1, for times that can be cited)")
-    parser.add_argument("--threads", type=int, help="CPU threads a point (default: all cores)")
-    parser.add_argument("--out", type=Path, default=Path("out/clips"), help="folder of the results")
+    parser.add_argument("--out", type=Path, default=Path("out/clips"), help="folder of results (default: out/clips)")
     parser.add_argument("--dry-run", action="store_true", help="show what would run and about how long")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, as of nvcodec rd")
+    add_settings(parser, StudySettings, {"study (as in nvcodec rd)": ["*"]})
     return parser.parse_args(arguments)
 
 
 def settings_of(given: argparse.Namespace) -> StudySettings:
-    """The study that a command line asks for."""
-    settings = replace(QUICK, jobs=given.jobs, threads=given.threads, frames=given.frames)
-    if not given.quick:
-        settings = replace(settings, qualities=None, points=5)
-    codecs, anchors = (tuple(text.split(",")) if text else None for text in (given.codecs, given.anchors))
-    return replace(settings, codecs=codecs or settings.codecs, anchors=anchors or settings.anchors)
-
-
-def rd_arguments(clips: list[Path], settings: StudySettings, out: Path, dry_run: bool) -> list[str]:
-    """The study as arguments of ``nvcodec rd``, which shows what it does."""
-    words = ["rd", *map(str, clips), "--out", str(out), "--codecs", ",".join(settings.codecs)]
-    words += ["--anchors", ",".join(settings.anchors), "--anchor-points", str(settings.anchor_points)]
-    words += ["--points", str(settings.points), "--jobs", str(settings.jobs)]
-    if settings.qualities is not None:
-        words += ["--qualities", ",".join(f"{quality:g}" for quality in settings.qualities)]
-    for name in ("threads", "frames"):
-        if getattr(settings, name) is not None:
-            words += [f"--{name}", str(getattr(settings, name))]
-    return [*words, "--dry-run"] if dry_run else words
+    """The study that a command line asks for: what it names, else what `QUICK` does."""
+    base = QUICK if given.quick else replace(QUICK, qualities=None, points=5)
+    named = {field.name: getattr(given, field.name) for field in fields(StudySettings) if hasattr(given, field.name)}
+    return replace(base, **named)
 
 
 def report(clips: list[Path], settings: StudySettings, folder: Path) -> None:
-    """The page, the table and the plot of the points that this study names."""
-    keys = {point.key for point in plan(clips, settings)}
+    """The page, the table and the plot of the points that this study names, as far as they are there."""
     results = folder / "results.jsonl"
-    rows = [row for row in read_rows([results]) if row.key in keys]
+    keys = {point.key for point in plan(clips, settings, lambda problem: None)}
+    rows = [row for row in [*read_rows([results]), *read_failures([results])] if row.key in keys]
     anchor = ANCHOR if any(row.label == ANCHOR for row in rows) else None
     for name in ("report.html", "report.md", "plot.svg"):
         write_report(rows, folder / name, anchor=anchor, title=TITLE, results=[results])
-        print(folder / name)
+        print(folder / name, file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs what is missing, then writes the report."""
+    """Runs what is missing, then writes the report of all that is there."""
     given = parse(arguments)
+    messages = Messages(json=given.json)
     try:
-        clips = find_clips(quick_clips(given.folder) if given.quick else [given.folder])
+        named = quick_clips(given.folder, messages.warning) if given.quick else [given.folder]
         settings = settings_of(given)
-        given.out.mkdir(parents=True, exist_ok=True)
-        results = given.out / "results.jsonl"
-        code = nvcodec_main(rd_arguments(clips, settings, results, given.dry_run))
-        if code == 0 and not given.dry_run:
-            report(clips, settings, given.out)
+        study = {field.name: getattr(settings, field.name) for field in fields(StudySettings)}
+        out = given.out / "results.jsonl"
+        call = argparse.Namespace(clips=named, out=str(out), dry_run=given.dry_run, **study)
+        code = _run(call, messages)
+        if not given.dry_run and out.exists():
+            report(find_clips(named, lambda problem: None), settings, given.out)
         return code
-    except NvcodecError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    except (NvcodecError, KeyboardInterrupt) as error:
+        return failures.report(error, messages)
+
+
+def _run(call: argparse.Namespace, messages: Messages) -> int:
+    """`nvcodec rd`; what it could not run leaves the rest to be reported."""
+    try:
+        return rd.run(call, messages)
+    except (StudyError, InputError, UsageError) as error:
+        return failures.report(error, messages)
 
 
 if __name__ == "__main__":

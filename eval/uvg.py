@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from eval.pipes import until_closed
 from eval.uvg_check import read_md5
 from eval.uvg_data import Survey, expected, require, survey
 from eval.uvg_options import Options, check_anchor, parse
-from eval.uvg_report import Outcome, as_latex, as_markdown, write
+from eval.uvg_report import Outcome, as_json_lines, as_latex, as_markdown, write
 from nvcodec.errors import NvcodecError, OutputError
 from nvcodec.study.estimate import Remaining
 from nvcodec.study.points import plan
@@ -29,7 +30,7 @@ from nvcodec.study.runner import Event, finished, open_results, run_study
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what is missing, then prints and writes the tables. Gives the exit code."""
     try:
-        return _run(parse(arguments, __doc__ or ""))
+        return until_closed(lambda: _run(parse(arguments, __doc__ or "")))
     except NvcodecError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -43,7 +44,7 @@ def _run(options: Options) -> int:
     points = plan(list(looked.found.values()), options.study, lambda problem: _say(f"warning: left out: {problem}"))
     check_anchor(options.anchor, list(dict.fromkeys(point.label for point in points)))
     results = options.out / f"{options.name}.jsonl"
-    left = Remaining(points, options.study, finished(points, open_results(results)))
+    left = Remaining(points, options.study, finished(points, open_results(results), options.study))
     _say(f"{len(points)} points, {len(left.points)} to run, into {results}; about {_clock(left.seconds())}")
     if options.dry_run:
         print("\n".join(listing(left)))
@@ -51,13 +52,20 @@ def _run(options: Options) -> int:
     _make_folder(options.out)
     rows = run_study(points, options.study, results, lambda event: tell(event, left))
     outcome = Outcome(rows, options, looked.problems, looked.notes)
-    print(as_latex(outcome) if options.latex else as_markdown(outcome), end="", flush=True)
+    print(_shown(outcome), end="", flush=True)
     written = write(outcome)
     _say(f"written: {', '.join(map(str, [results, *written]))}")
     failed = sum(bool(row.error) for row in outcome.rows)
     if failed:
         raise NvcodecError(f"{failed} of {len(points)} points failed; the same call tries them again")
     return 0
+
+
+def _shown(outcome: Outcome) -> str:
+    options = outcome.options
+    if options.json:
+        return as_json_lines(outcome)
+    return as_latex(outcome) if options.latex else as_markdown(outcome)
 
 
 def look(options: Options) -> Survey:

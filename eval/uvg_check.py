@@ -63,7 +63,7 @@ def examine(path: Path, wanted: Expected) -> Found:
     except (InputError, OSError) as error:
         return Found(path, f"cannot be used: {_plain(error, path)}")
     if wanted.shape is not None and (reason := _unlike(facts, wanted.shape)):
-        return Found(path, f"{reason}; convert it: {_conversion(path, facts, wanted.shape)}")
+        return Found(path, reason + _conversion(path, facts, wanted.shape))
     if wanted.frames is not None and facts.frames != wanted.frames:
         return Found(path, f"has {facts.frames} frames, not {wanted.frames}")
     lossy = facts.codec not in _LOSSLESS
@@ -134,10 +134,11 @@ def _unlike(facts: Facts, shape: tuple[int, int]) -> str:
 
 
 def _conversion(path: Path, facts: Facts, shape: tuple[int, int]) -> str:
-    width, height = shape
-    scale = "" if (facts.width, facts.height) == shape else f"-vf scale={width}:{height} "
-    stem = re.split(r"[_.]", path.stem)[0]
-    return f"ffmpeg {facts.input_options}-i {path.name} {scale}-pix_fmt yuv420p {stem}_{width}x{height}.y4m"
+    """How the benchmark's pictures are had of this file, if they can be: scaled ones are others."""
+    if (facts.width, facts.height) != shape or facts.depth != 8:
+        return "; get the archive of that size and depth"
+    stem = "{}_{}x{}".format(re.split(r"[_.]", path.stem)[0], *shape)
+    return f"; convert it: ffmpeg {facts.input_options}-i {path.name} -pix_fmt yuv420p {stem}.y4m"
 
 
 def _plain(error: Exception, path: Path) -> str:

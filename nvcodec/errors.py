@@ -63,6 +63,12 @@ class ResumeError(NvcodecError):
     exit_code = 10
 
 
+class StudyError(NvcodecError):
+    """Some points of a study failed; their rows say why, and the same call tries them again."""
+
+    exit_code = 12
+
+
 class GoalError(NvcodecError):
     """``--size``, ``--bpp`` or ``--psnr`` could not be met; the nearest result was kept."""
 

@@ -19,8 +19,9 @@ MEANINGS: dict[int, str] = {
     errors.OutputError.exit_code: "the result cannot be written: no folder, no permission, a full disk",
     errors.ResumeError.exit_code: "OUT.part is of another source or settings, in use, or missing",
     errors.GoalError.exit_code: "--size, --bpp or --psnr could not be met; the nearest result was kept",
+    errors.StudyError.exit_code: "points of a study failed; the others were kept, the same call tries again",
     HUNG_UP: "the terminal was closed (SIGHUP); what was coded is kept in OUT.part",
-    INTERRUPTED: "stopped by Ctrl-C; what was coded is kept in OUT.part",
+    INTERRUPTED: "stopped by Ctrl-C; what was coded is kept in OUT.part, what was measured in OUT",
     PIPE_CLOSED: "the reader of the output pipe has gone",
     TERMINATED: "stopped by SIGTERM; what was coded is kept in OUT.part",
 }

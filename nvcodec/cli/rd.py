@@ -14,7 +14,7 @@ from nvcodec.cli.messages import Messages
 from nvcodec.cli.options import add_settings, given_settings
 from nvcodec.cli.parser import Parser
 from nvcodec.cli.units import format_duration, plural
-from nvcodec.errors import InputError, NvcodecError
+from nvcodec.errors import InputError, NvcodecError, StudyError
 from nvcodec.study.settings import StudySettings
 
 if TYPE_CHECKING:
@@ -75,17 +75,23 @@ def run(given: Namespace, messages: Messages) -> int:
     points = planning.plan(clips, settings, leave_out)
     if not points:
         raise problems[0] if problems else InputError("no clip to run")
-    done = finished(points, open_results(out))
+    done = finished(points, open_results(out), settings)
     remaining = Remaining(points, settings, done)
     if given.dry_run:
-        return _show_plan(points, remaining, messages)
+        _show_plan(points, remaining, messages)
+        return problems[0].exit_code if problems else 0
     if "vmaf" in settings.metrics and (why := why_no_vmaf()) is not None:
         messages.warning(why)
     if settings.pictures and (why := why_no_pictures()) is not None:
         messages.warning(why)
     messages.note(f"{plural(len(points), 'point')}, {len(remaining.points)} to run, into {out}")
-    with study_progress.shown(messages, remaining, len(points)) as on_event:
-        rows = run_study(points, settings, out, on_event)
+    try:
+        with study_progress.shown(messages, remaining, len(points)) as on_event:
+            rows = run_study(points, settings, out, on_event)
+    except BaseException as error:
+        left = len(remaining.points)
+        error.add_note(f"{len(points) - left} of {plural(len(points), 'point')} are in {out}; the same call goes on")
+        raise
     failed = sum(bool(row.error) for row in rows)
     messages.object("result", {"out": str(out), "points": len(points), "failed": failed, "left_out": len(problems)})
     return _judge(out, len(points), failed, problems, messages)
@@ -108,14 +114,14 @@ def _readable(clips: list[Path], settings: StudySettings, leave_out: Callable[[N
 def _judge(out: Path, points: int, failed: int, problems: list[NvcodecError], messages: Messages) -> int:
     """0, or an error that says what is missing from the results."""
     if failed:
-        raise NvcodecError(f"{failed} of {plural(points, 'point')} failed; the same call tries again")
+        raise StudyError(f"{failed} of {plural(points, 'point')} failed; the same call tries again")
     if problems:
-        raise type(problems[0])(f"the rest is in {out}, but this was left out: {problems[0]}")
+        raise type(problems[0])(f"{plural(len(problems), 'problem')} left out, see above; the rest is in {out}")
     messages.note(f"all points are in {out}; nvcodec report {out} {out.with_suffix('.html')} shows them")
     return 0
 
 
-def _show_plan(points: list[Point], remaining: Remaining, messages: Messages) -> int:
+def _show_plan(points: list[Point], remaining: Remaining, messages: Messages) -> None:
     """A line for each curve of each clip: its points and about how long they take."""
     each = remaining.each()
     table = Table("clip", "curve", "points", "to run", "about", box=None, pad_edge=False)
@@ -134,4 +140,3 @@ def _show_plan(points: list[Point], remaining: Remaining, messages: Messages) ->
     if not messages.json:
         messages.table(table)
     messages.note(f"{len(each)} of {plural(len(points), 'point')} to run, about {format_duration(whole)}")
-    return 0

@@ -43,7 +43,7 @@ def parser() -> Parser:
         "--anchor", metavar="LABEL", help="curve to compare with, as in 'x265 medium' (the default, if there)"
     )
     settings.add_argument(
-        "--metric", metavar="NAME", type=Choice(tuple(METRICS)), default="psnr_yuv",
+        "--metric", metavar="NAME", type=_Metric(tuple(METRICS)), default="psnr_yuv",
         help="equal quality in what (default: psnr_yuv); or psnr_rgb, ms_ssim_db, vmaf ...",
     )  # fmt: skip
     settings.add_argument(
@@ -53,6 +53,13 @@ def parser() -> Parser:
     settings.add_argument("--title", metavar="TEXT", help="the report's title")
     made.add_output_options("one JSON object on stdout: every BD-rate and average")
     return made
+
+
+class _Metric(Choice):
+    """A name of METRICS, or one of those by which ``nvcodec rd --metrics`` knows the usual ones."""
+
+    def __call__(self, text: str) -> str:
+        return super().__call__({"psnr": "psnr_yuv", "ms-ssim": "ms_ssim_db"}.get(text, text))
 
 
 def run(given: Namespace, messages: Messages) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from nvcodec.cli.messages import Messages
+from nvcodec.cli.messages import Messages, one_line
 from nvcodec.cli.units import format_duration
 from nvcodec.study.rows import Row
 
@@ -33,11 +33,11 @@ def shown(messages: Messages, remaining: Remaining, total: int) -> Iterator[Call
     )
     console = messages.console(messages.stderr)
     with Progress(*columns, console=console, transient=True, expand=True, redirect_stdout=False) as bar:
-        task = bar.add_task("study", total=total, completed=total - left, eta=_left(remaining))
+        task = bar.add_task(_next(remaining), total=total, completed=total - left, eta=_left(remaining))
 
         def report(event: Event) -> None:
             _take(event, remaining, messages)
-            bar.update(task, completed=event.done, eta=_left(remaining))
+            bar.update(task, description=_next(remaining), completed=event.done, eta=_left(remaining))
 
         yield report
 
@@ -52,13 +52,21 @@ def _take(event: Event, remaining: Remaining, messages: Messages) -> None:
         messages.warning(f"{row.clip} {row.label} {row.rate}: {row.error}")
     else:
         messages.note(f"{event.done}/{event.total}  {described(row)}; {_left(remaining)}")
+        if row.notes:
+            messages.warning(f"{row.clip} {row.label} {row.rate}: {row.notes}")
 
 
 def described(row: Row) -> str:
     """A finished point in one line."""
     quality = "" if row.psnr_yuv is None else f", {row.psnr_yuv:.2f} dB"
     took = format_duration(row.encode_seconds or 0)
-    return f"{row.clip} {row.label} {row.rate}: {row.bpp:.4f} bpp{quality}, encoded in {took}"
+    return one_line(f"{row.clip} {row.label} {row.rate}: {row.bpp:.4f} bpp{quality}, encoded in {took}")
+
+
+def _next(remaining: Remaining) -> str:
+    """The point that runs: the first of those that have not ended."""
+    point = next(iter(remaining.points.values()), None)
+    return "" if point is None else f"{point.clip.name[:24]} {point.label} {point.rate}"
 
 
 def _left(remaining: Remaining) -> str:

@@ -55,6 +55,7 @@ class Coded:
     command: str
     decode_command: str
     encoder: str  # name and version of what made it
+    notes: str = ""  # what it warned of
     frame_bits: list[int] = field(default_factory=list)  # in display order; empty where it cannot be said
     groups: list[GroupBits] = field(default_factory=list)
 

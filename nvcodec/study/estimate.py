@@ -8,16 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nvcodec.errors import InputError
 from nvcodec.study.points import NeuralSpec, Point
 from nvcodec.study.rawfiles import is_raw, parse_name
 from nvcodec.study.rows import Row
 from nvcodec.study.settings import StudySettings
-from nvcodec.video import probe
+from nvcodec.video import Reader, probe
 
-# Seconds a megapixel of 4:2:0 video on one core of the 2020s, orders of magnitude: rows that exist replace them.
+# Seconds a megapixel of 4:2:0 video on one core of the 2020s, in orders of magnitude; rows that exist replace them.
 _ANCHORS = {"x264": 0.05, "x265": 0.15, "svtav1": 0.06, "aom": 0.6, "vvenc": 1.5}
 _ANCHOR_PRESETS = {"veryslow": 8.0, "placebo": 20.0, "slower": 4.0, "slow": 2.0, "veryfast": 0.4, "ultrafast": 0.15}
-_PRESETS = {"faster": 1.0, "fast": 3.0, "medium": 10.0, "slow": 32.0, "slower": 100.0}
+_PRESETS = {"faster": 1.5, "fast": 4.0, "medium": 12.0, "slow": 40.0, "slower": 120.0}
+_FEWEST = {"faster": 6.0, "fast": 15.0, "medium": 40.0, "slow": 100.0, "slower": 240.0}  # seconds of the least steps
 _MEASURING = 0.2  # decoding and all metrics
 _START = 5.0  # seconds of three processes that start
 
@@ -36,18 +38,25 @@ class Clip:
 
 
 def look(path: Path, settings: StudySettings) -> Clip:
-    """Size and length of a clip as the study will cut it, from its headers alone.
+    """Size and length of a clip as the study will cut it; its first picture is decoded to see that it can be.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, holds no whole picture, or is smaller than the crop.
     """
     if is_raw(path):
         layout = parse_name(path.name)
         width, height, frames = layout.width, layout.height, path.stat().st_size // layout.frame_bytes
     else:
         info = probe(path)
-        width, height, frames = info.format.width, info.format.height, info.frame_count or 0
+        width, height, frames = info.format.width, info.format.height, info.frame_count or 1
+        with Reader(path, audio=False, limit=1) as reader:
+            frames = frames if next(iter(reader), None) is not None else 0
+    if not frames:
+        raise InputError(f"{path}: no frames")
     if settings.crop is not None:
+        if settings.crop[0] > width or settings.crop[1] > height:
+            crop = "{}x{}".format(*settings.crop)
+            raise InputError(f"{path}: a crop of {crop} does not fit into pictures of {width}x{height}")
         width, height = settings.crop
     return Clip(width * height, min(frames, settings.frames or frames))
 
@@ -58,9 +67,10 @@ class Estimates:
     def __init__(self, rows: Iterable[Row]) -> None:
         self._measured: defaultdict[str, list[float]] = defaultdict(list)
         for row in rows:
-            if row.encode_seconds and row.width and row.height and row.frames:
-                megapixels = row.width * row.height * row.frames / 1e6
-                self._measured[row.label].append(math.log(row.encode_seconds / megapixels))
+            megapixels = (row.width or 0) * (row.height or 0) * (row.frames or 0) / 1e6
+            seconds = row.encode_seconds or 0.0
+            if megapixels > 0 and 0 < seconds < math.inf:
+                self._measured[row.label].append(math.log(seconds / megapixels))
 
     def seconds(self, point: Point, clip: Clip) -> float:
         """Encoding, decoding and measuring of one point."""
@@ -73,7 +83,8 @@ class Estimates:
         if known := self._measured.get(point.label):
             return math.exp(sum(known) / len(known)) * clip.megapixels
         if isinstance(spec, NeuralSpec):
-            return _PRESETS.get(spec.preset or "", 10.0) * clip.megapixels
+            preset = spec.preset or "medium"
+            return max(_PRESETS[preset] * clip.megapixels, _FEWEST[preset])
         return _ANCHORS.get(spec.codec, 0.5) * _ANCHOR_PRESETS.get(spec.preset, 1.0) * clip.megapixels
 
 

@@ -22,7 +22,7 @@ def encode(
         NvcodecError: a command failed; its own last words are the text.
     """
     file, decoded = folder / "coded.nvc", folder / "decoded.y4m"
-    shared = ("--threads", str(threads), "--device", settings.device, "--quiet", "-y")
+    shared = ("--threads", str(threads), "--device", settings.device, "-y")
     effort = (
         ("--preset", spec.preset)
         if spec.preset is not None
@@ -32,8 +32,8 @@ def encode(
     program = nvcodec_command()
     encode_command = (*program, "encode", str(source.clip), str(file), *goal, *shared)
     decode_command = (*program, "decode", str(file), str(decoded), *shared)
-    encoded = run_measured(encode_command, capture=True)
-    decode = run_measured(decode_command, capture=True)
+    encoded = run_measured((*encode_command, "--json"), capture=True)
+    decode = run_measured((*decode_command, "--quiet"), capture=True)
     video_bytes, groups = _bits(file)
     return Coded(
         file=file,
@@ -44,9 +44,16 @@ def encode(
         command=shown(encode_command[len(program) - 1 :], "nvcodec"),
         decode_command=shown(decode_command[len(program) - 1 :], "nvcodec"),
         encoder=f"nvcodec {__version__}",
-        frame_bits=[group.bits // group.frames for group in groups for _ in range(group.frames)],
+        notes="; ".join(map(str, encoded.last_object().get("warnings", []))),
+        frame_bits=[bits for group in groups for bits in _shares(group)],
         groups=groups,
     )
+
+
+def _shares(group: GroupBits) -> list[int]:
+    """Equal shares of a group's bits, the first frames one more where it does not come out even."""
+    share, rest = divmod(group.bits, group.frames)
+    return [share + (frame < rest) for frame in range(group.frames)]
 
 
 def _bits(file: Path) -> tuple[int, list[GroupBits]]:

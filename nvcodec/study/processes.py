@@ -72,7 +72,10 @@ def run_measured(
             _run_group(spawn, stdout, stderr if capture else None, limit)
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
-        measured = json.loads(report.read_text())
+        try:
+            measured = json.loads(report.read_text())
+        except ValueError:
+            raise NvcodecError(f"no room in {folder} for the report of: {' '.join(command)}") from None
         said, complained = (file.read_text(errors="replace") for file in (output, errors))
         finished = Finished(command=command, stdout=said, stderr=complained, **measured)
     if check and finished.code != 0:

@@ -26,7 +26,7 @@ class Row:
     codec: str  # "hnerv", "x265", or a published name
     configuration: str  # all that tells two curves of one codec apart: "fast", "2m", "medium random-access"
     rate: str  # the dial's setting: "q32", "crf28"
-    bpp: float  # 8 x video_bytes / (width x height x frames)
+    bpp: float  # 8 x video_bytes / (width x height x frames); 0 of a point that failed
     key: str = ""
     schema: int = SCHEMA
     family: str = "classical"
@@ -70,6 +70,7 @@ class Row:
     machine: str = ""
     started: str = ""  # UTC, ISO 8601
     source: str = ""  # of a published figure
+    notes: str = ""  # what the encoder warned of
     error: str = ""  # why the point failed; such a row has no measures
     per_frame: dict[str, list[float | None]] = field(default_factory=dict)  # psnr_y ... vmaf, and "bits"
     groups: list[dict[str, int]] = field(default_factory=list)  # first_frame, frames, bits
@@ -117,7 +118,7 @@ def _fits(annotation: str, value: Any) -> bool:
 def read_rows(paths: Iterable[str | Path]) -> list[Row]:
     """The rows of JSON-lines files, failed points left out, the last row of a key only.
 
-    A last line that a killed run cut short is passed over.
+    Lines that a killed run cut short, which are no JSON, are passed over; the points are run again by the next call.
 
     Raises:
         InputError: a file is missing, holds no rows, or holds something else.
@@ -141,22 +142,23 @@ def _read(paths: Iterable[str | Path]) -> dict[str, tuple[Row, Path]]:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not a text file'}") from None
+        torn = 0
         for number, line in enumerate(lines, 1):
-            row = _parse(line, f"{path}:{number}", last=number == len(lines))
+            row = _parse(line, f"{path}:{number}")
+            torn += row is None
             if row is not None:
                 found[row.key or f"{path}:{number}"] = row, path
+        if torn == len(lines):
+            raise InputError(f"{path}: holds no row of results")
     return found
 
 
-def _parse(line: str, where: str, last: bool) -> Row | None:
-    if not line.strip():
-        return None
+def _parse(line: str, where: str) -> Row | None:
+    """The row of a line, or None of one that is no JSON."""
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
-        if last:
-            return None
-        raise InputError(f"{where}: not a line of JSON") from None
+        return None
     if not isinstance(values, dict):
         raise InputError(f"{where}: not a row of results")
     try:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import re
 import shutil
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from nvcodec._version import __version__
-from nvcodec.errors import NvcodecError, OutputError
+from nvcodec.errors import InputError, NvcodecError, OutputError
 from nvcodec.hardware import cpu_count
 from nvcodec.metrics.bits import bpp
 from nvcodec.study import anchors, neural, sources
@@ -51,20 +53,33 @@ def open_results(path: Path) -> Results:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(1)
+            head = file.readline(1 << 16)
     except FileNotFoundError:
         head = b""
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from None
-    if head not in (b"", b"{"):
+    if head and not (head.startswith(b"{") and b'"key"' in head):
         raise OutputError(f"{path} is not a file of results; nothing was written to it")
     return Results(path)
 
 
-def finished(points: Sequence[Point], results: Results) -> list[Row]:
-    """The rows that are there already, in the order of the points; failed ones are not finished."""
-    rows = (results.get(point.key) for point in points)
-    return [Row.from_dict(row) for row in rows if row is not None and not row.get("error")]
+def finished(points: Sequence[Point], results: Results, settings: StudySettings) -> list[Row]:
+    """The rows that are there already, in the order of the points, without those that failed or lack a measure."""
+    wanted = measurable(settings).metrics
+    rows = []
+    for found in filter(None, (results.get(point.key) for point in points)):
+        with contextlib.suppress(InputError):  # a row that is none is made again
+            rows.append(Row.from_dict(found))
+    rows = [row for row in rows if not row.error]
+    return [row for row in rows if not any(_lacks(row, metric) for metric in wanted)]
+
+
+def _lacks(row: Row, metric: str) -> bool:
+    from nvcodec.metrics.similarity import MIN_SIDE, WINDOW  # which takes torch
+
+    if min(row.width or 0, row.height or 0) < {"ssim": WINDOW, "ms-ssim": MIN_SIDE}.get(metric, 0):
+        return False  # too small a picture has none
+    return getattr(row, {"psnr": "psnr_yuv", "ms-ssim": "ms_ssim"}.get(metric, metric)) is None
 
 
 def measurable(settings: StudySettings) -> StudySettings:
@@ -88,12 +103,31 @@ def run_study(
         OutputError: ``out`` cannot be written.
     """
     results, settings = open_results(out), measurable(settings)
-    done = {row.key for row in finished(points, results)}
+    done = {row.key for row in finished(points, results, settings)}
     todo = [point for point in points if point.key not in done]
-    with tempfile.TemporaryDirectory(prefix="nvcodec-study-") as folder:
+    with _locked(out), tempfile.TemporaryDirectory(prefix="nvcodec-study-") as folder:
         study = _Study(settings, results, Path(folder), on_event, len(points) - len(todo), len(points))
         study.run(todo)
     return [Row.from_dict(row) for row in (results.get(point.key) for point in points) if row is not None]
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Holds the file of results for this study alone, and shows before the first point that it can be written.
+
+    Raises:
+        OutputError: it cannot, or another study writes to it.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        file = out.open("ab")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(f"{out}: another study writes to it") from None
+    except OSError as error:
+        raise OutputError(f"{out}: {error.strerror or error}") from None
+    with file:
+        yield
 
 
 class _Study:
@@ -158,6 +192,8 @@ class _Study:
         if self.settings.keep is not None:
             _keep(coded.file, Path(self.settings.keep), point)
         row = {**facts, **_facts(source, coded), **measures, "measure_seconds": measuring.seconds}
+        left_out = [line for line in measuring.stderr.splitlines() if "left out" in line]
+        row["notes"] = "; ".join(filter(None, [coded.notes, *left_out]))
         return Row.from_dict(row)
 
     def kept(self, point: Point) -> PictureJob | None:

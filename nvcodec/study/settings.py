@@ -18,17 +18,17 @@ class StudySettings:
 
     codecs: tuple[str, ...] = option(
         ("auto",),
-        "codecs of ours, NAME or NAME:EFFORT with a preset or a time, as in hnerv:fast,hnerv:2m",
+        "codecs of ours, NAME or NAME:EFFORT with a preset or a time, as in hnerv:fast,hnerv:2m (default: auto)",
         parse="names",
     )
     anchors: tuple[str, ...] = option(
         ("x265",),
-        "classical encoders, NAME[:PRESET][:low-delay], as in x264,x265:veryslow,svtav1; none for none",
+        "classical encoders, NAME[:PRESET][:low-delay], as in x264,x265:veryslow,svtav1 (default: x265); none for none",
         parse="names",
     )
-    points: int = option(4, "rate points a codec of ours")
+    points: int = option(4, "rate points a codec of ours (default: 4)")
     qualities: tuple[float, ...] | None = option(None, "the points themselves, as in 16,28,40", parse="numbers")
-    anchor_points: int = option(6, "rate points an anchor")
+    anchor_points: int = option(6, "rate points an anchor (default: 6)")
     crfs: tuple[float, ...] | None = option(None, "the anchors' points themselves, as in 22,27,32,37", parse="numbers")
     preset: str | None = option(None, "effort of codecs that name none (default: medium)", choices=PRESETS)
     time_budget: float | None = option(None, "the same as a time, for each point (30s, 5m)", parse="duration")
@@ -36,7 +36,7 @@ class StudySettings:
     crop: tuple[int, int] | None = option(None, "only the middle of each picture, WIDTHxHEIGHT", parse="shape")
     keyint: int | None = option(None, "most frames from one key frame of an anchor to the next (default: its own)")
     metrics: tuple[str, ...] = option(
-        ("psnr", "ssim", "ms-ssim", "vmaf"), f"what to measure, of {', '.join(METRICS)}", parse="names"
+        ("psnr", "ssim", "ms-ssim", "vmaf"), f"what to measure, of {', '.join(METRICS)} (default: all)", parse="names"
     )
     jobs: int = option(1, "points at once; times of more than one at once are not for citing")
     threads: int | None = option(None, "CPU threads a point (default: all cores, shared by the jobs)")

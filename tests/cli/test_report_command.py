@@ -62,7 +62,8 @@ def test_markdown_to_a_pipe(cli, results):
 
 
 def test_what_is_wrong_is_one_line(cli, results, tmp_path):
-    bad = tmp_path / "bad.jsonl"
+    bad, worse = tmp_path / "bad.jsonl", tmp_path / "worse.jsonl"
+    worse.write_text("no json\n")
     bad.write_text("no json\n{}\n")
     for arguments, code, said in (
         (results, 2, "a report is a file with .html"),
@@ -70,7 +71,8 @@ def test_what_is_wrong_is_one_line(cli, results, tmp_path):
         ((*results, "r.html", "--metric", "vmav"), 2, "did you mean vmaf?"),
         ((*results, str(tmp_path / "r.md"), "--anchor", "x264"), 2, "there is no curve 'x264'"),
         ((results[0], "nothing.jsonl", str(tmp_path / "r.md")), 3, "nothing.jsonl: No such file"),
-        ((str(bad), str(tmp_path / "r.md")), 3, "bad.jsonl:1: not a line of JSON"),
+        ((str(bad), str(tmp_path / "r.md")), 3, "bad.jsonl:2: a row of results lacks 'clip'"),
+        ((str(worse), str(tmp_path / "r.md")), 3, "worse.jsonl: holds no row of results"),
         (("-", str(tmp_path / "r.md")), 2, "report needs a file, not a pipe"),
         ((results[0], str(tmp_path / "no" / "r.md")), 9, "there is no folder"),
     ):

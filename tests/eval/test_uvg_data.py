@@ -159,8 +159,8 @@ def test_the_benchmarks_own_sizes(tmp_path):
     ("name", "size", "said"),
     [
         ("Beauty_3840x2160_120fps_420_10bit_YUV.yuv", 3840 * 2160 * 3, "3840x2160, 10 bits, not 1920x1080, 8 bits"),
-        ("Beauty_3840x2160_120fps_420_10bit_YUV.yuv", 3840 * 2160 * 3, "-pix_fmt yuv420p10le -s 3840x2160 -r 120 -i"),
-        ("Beauty_3840x2160_120fps_420_8bit_YUV.yuv", 3840 * 2160 * 3 // 2, "-vf scale=1920:1080 -pix_fmt yuv420p"),
+        ("Beauty_1920x1080_120fps_422_8bit_YUV.yuv", 1920 * 1080 * 2, "-pix_fmt yuv422p -s 1920x1080 -r 120 -i"),
+        ("Beauty_3840x2160_120fps_420_8bit_YUV.yuv", 3840 * 2160 * 3 // 2, "get the archive of that size and depth"),
         (
             "Beauty_1920x1080_120fps_420_8bit_YUV.yuv",
             1000,

@@ -8,7 +8,7 @@ import pytest
 import eval.uvg as uvg
 from eval.uvg_options import parse
 from nvcodec.errors import NvcodecError, UsageError
-from nvcodec.study import ffmpeg, runner
+from nvcodec.study import estimate, ffmpeg, runner
 from nvcodec.study.estimate import Remaining
 from nvcodec.study.points import plan
 from nvcodec.study.rows import Row, read_rows
@@ -82,6 +82,7 @@ def test_frames_and_crop_reach_the_encoders(folder, tmp_path, capsys, monkeypatc
         uvg, "run_study", lambda points, settings, out, take: seen.append((points, settings, out)) or []
     )
     monkeypatch.setattr(uvg, "write", lambda outcome: [])
+    monkeypatch.setattr(estimate, "look", lambda path, settings: estimate.Clip(64 * 48, 4))
     assert run(folder, tmp_path, *OURS, "--frames", "4", "--setting", "960x1920", "--sequences", "Jockey") == 0
     ((points, settings, out),) = seen
     assert (settings.frames, settings.crop, out.name) == (4, (1920, 960), "uvg-960x1920-4-any-shape.jsonl")

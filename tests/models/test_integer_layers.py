@@ -56,7 +56,11 @@ def test_a_linear_layer(seed, fan_in, outputs, size, full, relu):
     x = torch.randint(-255, 256, (2, 3, 2, fan_in)).float()
     if full:
         x[0] = 255 * layer.weight[0].detach().sign()
-    twin, arrays = frozen_twin(layer, IntegerLinear(fan_in, outputs, relu=relu, by_quality=True))
+    try:
+        twin, arrays = frozen_twin(layer, IntegerLinear(fan_in, outputs, relu=relu, by_quality=True))
+    except ValueError:  # 127 x 255 x 500 is just below the bound
+        assert full and fan_in > 500
+        return
     for quality in (0, 31, 63):
         trained = layer(x, torch.tensor([float(quality), 7.5]))
         expected = slow_linear(arrays, x.numpy(), 0 if relu else -255, quality)

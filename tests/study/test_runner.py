@@ -16,6 +16,7 @@ pytest.importorskip("ffmpeg")
 from nvcodec.cli import main
 from nvcodec.errors import InputError, OutputError
 from nvcodec.study import ffmpeg, runner
+from nvcodec.study.estimate import Remaining
 from nvcodec.study.points import plan
 from nvcodec.study.rows import Row, read_rows
 from nvcodec.study.runner import run_study
@@ -100,10 +101,12 @@ def test_results_never_go_into_another_file(clip, tmp_path):
 def test_the_command_plans_without_running(clip, study, capfd, tmp_path):
     _, out, _, _ = study
     call = ["rd", str(clip), "--codecs", "hnerv:30s", "--anchors", "x264:ultrafast", "--crfs", "24,36", "--json"]
-    assert main([*call, "--points", "2", "--dry-run", "--out", str(out)]) == 0
+    assert main([*call, "--points", "2", "--metrics", "psnr", "--dry-run", "--out", str(out)]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line["to_run"] for line in lines] == [0, 2, 2]
     assert 60 < lines[-1]["seconds"] < 120
+    assert main([*call, "--dry-run", "--out", str(out)]) == 0  # SSIM was not measured, so the point is run again
+    assert [json.loads(line)["to_run"] for line in capfd.readouterr().out.splitlines()] == [2, 4, 6]
     assert main([*call, "--dry-run", "--out", str(tmp_path / "none.jsonl")]) == 0
     assert not (tmp_path / "none.jsonl").exists()
 
@@ -121,6 +124,39 @@ def test_what_cannot_run_is_named_and_the_rest_goes_on(clip, tmp_path, capfd, mo
         assert sum("left out" in line and text in line for line in said.splitlines()) >= 1, said
     assert [row.codec for row in read_rows([out])] == ["x264"]
     assert main(["rd", str(broken), "--out", str(out)]) == InputError.exit_code
+
+
+def test_one_study_at_a_time_writes_to_a_file(clip, tmp_path):
+    out = tmp_path / "r.jsonl"
+    with runner._locked(out), pytest.raises(OutputError, match="another study"):
+        run_study(plan([clip], QUICK), QUICK, out)
+    assert out.read_bytes() == b""
+
+
+def test_rows_that_are_none_are_made_again(clip, tmp_path):
+    points = plan([clip], QUICK)
+    rows = [{"key": points[0].key, "clip": "a", "codec": "x", "width": "a"}, {"key": points[1].key, "rate": "q1"}]
+    nonsense = {"clip": "a", "codec": "x", "width": 8, "height": 8, "frames": 1, "psnr_yuv": 30.0}
+    rows += [{"key": points[2].key, **nonsense, "encode_seconds": seconds} for seconds in (-5.0, float("nan"))]
+    out = tmp_path / "r.jsonl"
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = runner.finished(points, runner.open_results(out), QUICK)
+    assert [row.key for row in done] == [points[2].key]
+    assert Remaining(points, QUICK, done).seconds() > 0
+
+
+def test_a_killed_study_leaves_no_encoder_behind(clip, tmp_path):
+    call = ["rd", str(clip), "--codecs", "hnerv:11m", "--qualities", "24", "--anchors", "none"]
+    code = "import sys; from nvcodec.cli import main; sys.exit(main())"
+    process = subprocess.Popen([sys.executable, "-c", code, *call, "--out", str(tmp_path / "r.jsonl")])
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not _commands_with("11m\0--seed"):
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    while time.monotonic() < deadline and _commands_with("11m\0--seed"):
+        time.sleep(0.1)
+    assert not _commands_with("11m\0--seed")
 
 
 def test_an_interrupt_keeps_whole_rows_and_leaves_no_process(clip, tmp_path):

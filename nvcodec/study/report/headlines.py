@@ -23,7 +23,7 @@ def _rate(average: Average, table: BdTable) -> str:
     title = METRICS[table.metric].title
     value = average.rate.by(table.method)
     if value is None:
-        reasons = "; ".join(dict.fromkeys(why for _, why in average.missing))
+        reasons = " or ".join(dict.fromkeys(why for _, why in average.missing))
         return f"has no BD-rate against {table.anchor} at equal {title}: {reasons}.{_at_equal_rate(average, table)}"
     fragile = ", fragile" if average.rate.fragile else ""
     return (

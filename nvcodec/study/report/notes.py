@@ -21,9 +21,10 @@ def notes(rows: Sequence[Row], curves: Sequence[Curve], table: BdTable, cuts: Cu
         *_fragile(table),
         *_disputed(table),
         *_times(good),
-        *_origins(good),
+        *_origins(good, table),
         *_cuts(cuts),
         *_points(rows, good),
+        *_warned(good),
         *_dropped(curves),
     ]
 
@@ -64,7 +65,7 @@ def _times(rows: Sequence[Row]) -> Iterator[str]:
         yield f"Times are not of one kind: points ran on {listed(map(str, threads))} threads."
 
 
-def _origins(rows: Sequence[Row]) -> Iterator[str]:
+def _origins(rows: Sequence[Row], table: BdTable) -> Iterator[str]:
     measured = [row for row in rows if row.family != PUBLISHED]
     machines = Counter(row.machine for row in measured if row.machine)
     if len(machines) > 1:
@@ -79,6 +80,8 @@ def _origins(rows: Sequence[Row]) -> Iterator[str]:
     if len(measured) < len(rows):
         count = len({row.label for row in rows if row.family == PUBLISHED})
         yield f"{counted(count, 'curve')} of published figures: not measured here, from the sources listed below."
+    if any(row.label == table.anchor and row.family == PUBLISHED for row in rows):
+        yield f"The anchor {table.anchor} is a published figure, of other conditions: deltas against it are not of like and like."
 
 
 def _cuts(shapes: Cuts) -> Iterator[str]:
@@ -91,6 +94,15 @@ def _points(rows: Sequence[Row], good: Sequence[Row]) -> Iterator[str]:
         yield f"{counted(len(rows) - len(good), 'point')} failed; the last section says why."
     if again := len(good) - len(newest(good)):
         yield f"{counted(again, 'point')} came up more than once in the results; the last row counts."
+
+
+def _warned(rows: Sequence[Row]) -> Iterator[str]:
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        if row.notes:
+            said.setdefault(row.notes, []).append(f"{row.label} {row.rate} on {row.clip}")
+    for text, points in said.items():
+        yield f"The encoder warned, {text}: {listed(points)}."
 
 
 def _dropped(curves: Sequence[Curve]) -> Iterator[str]:

@@ -136,6 +136,9 @@ def log_axis(axis: Any, values: Sequence[float], text: Any = None) -> None:
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
     (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
     ticks = log_ticks(low, high)
+    if text is _percent_tick and low < 1 < high and 1.0 not in ticks:  # the anchor's own line must be named
+        apart = math.log10(high / low) / 12
+        ticks = sorted([1.0, *(tick for tick in ticks if abs(math.log10(tick)) > apart)])
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([(text or significant_short)(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
