@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,6 +90,15 @@ class BdTable:
     def average(self, label: str) -> Average:
         """The average of one label."""
         return self.averages[self.labels.index(label)]
+
+    def only(self, labels: Collection[str]) -> BdTable:
+        """The same table with some of its labels."""
+        return replace(
+            self,
+            labels=tuple(label for label in self.labels if label in labels),
+            cells=tuple(cell for cell in self.cells if cell.label in labels),
+            averages=tuple(average for average in self.averages if average.label in labels),
+        )
 
 
 def bd_table(rows: Iterable[Row], anchor: str, metric: str = "psnr_yuv", method: str = "akima") -> BdTable:

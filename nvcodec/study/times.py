@@ -15,6 +15,7 @@ from nvcodec.study.rows import Row
 
 Line = tuple[np.ndarray, np.ndarray]
 CONDITIONS = ("low-delay", "random-access")  # words of a configuration that are no effort: they make another codec
+NO_SHARED_TIME = "no shared time"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _on_clip(points: list[TimePoint], codec: str, reference: str, clip: str) -> 
     (x1, _), (x2, _) = lines
     low, high = max(x1[0], x2[0]), min(x1[-1], x2[-1])
     if low > high:
-        return TimeDelta(codec, reference, clip, why="no shared time", clips=0)
+        return TimeDelta(codec, reference, clip, why=NO_SHARED_TIME, clips=0)
     gap = _mean_gap(lines[0], lines[1], low, high)
     covered = max(x1[-1], x2[-1]) - min(x1[0], x2[0])
     overlap = float((high - low) / covered) if covered > 0 else 0.0

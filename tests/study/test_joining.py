@@ -56,10 +56,31 @@ def test_the_very_name_goes_before_its_begin_and_size_must_agree():
     assert len(joined([ours, unknown])) == 2
 
 
-def test_a_figure_joins_every_cut_of_its_size():
+def test_a_figure_joins_the_cut_of_its_size_and_frames():
     rows = [row("a", 1), row("a", 1, frames=96), row("a", 1, width=960), published()]
-    assert [r.clip.split(", ")[-1] for r in joined(rows) if r.family == "published"] == ["600 frames)", "96 frames)"]
-    assert len(joined([*rows[:2], published(UVG)])) == 4
+    assert [r.clip.split(", ")[-1] for r in joined(rows) if r.family == "published"] == ["600 frames)"]
+    assert len(joined([*rows[:2], published(UVG)])) == 3
+    assert joined([row("a", 1, frames=96), published()]) == [row("a", 1, frames=96)]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"),
+    [
+        ({}, {"frames": None}, "conditions differ: frames not stated; a paper"),
+        ({"frames": None}, {}, "conditions differ: frames not stated; a paper"),
+        ({}, {"frames": None, "height": None}, "conditions differ: size and frames not stated; a paper"),
+        ({}, {}, "a paper"),
+    ],
+)
+def test_a_figure_of_unknown_pictures_joins_with_a_mark(ours, theirs, said):
+    found = joined([row("a", 1, **ours), published(source="a paper", **theirs)])
+    assert found[-1].source == said and found[-1].clip == UVG
+    assert joined(found) == found
+
+
+def test_unknown_frames_join_every_cut_and_are_marked():
+    found = joined([row("a", 1), row("a", 1, frames=96), published(frames=None)])
+    assert [r.source for r in found if r.family == "published"] == ["conditions differ: frames not stated"] * 2
 
 
 def test_only_published_figures_are_renamed():

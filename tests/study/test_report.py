@@ -15,6 +15,7 @@ from nvcodec.study.report.headlines import bits as bits_text
 from nvcodec.study.report.markdown import code, escaped
 from nvcodec.study.report.plots import binned, log_ticks
 from nvcodec.study.report.style import styles
+from nvcodec.study.report.tables import time_missing
 from nvcodec.study.report.text import percent, printable, shortened, significant, whole
 from nvcodec.study.rows import Row
 
@@ -192,6 +193,49 @@ def test_sources_of_published_figures_are_a_list(tmp_path):
     assert "- paper model 8: Table 8" in (tmp_path / "r.md").read_text()
 
 
+def papers(**more):
+    return [row("paper", "", i, factor=0.5, family="published", source="Table 3", **more) for i in range(COUNT)]
+
+
+def test_published_figures_have_no_headline_and_no_average(tmp_path):
+    classical = [r for r in study() if r.codec == "x265"]
+    made = content([*classical, *papers()])
+    assert [label for label, _ in made.headlines] == ["x265 veryslow"]
+    assert made.main.table.labels == ("x265 veryslow",) and made.main.published.labels == ("paper",)
+    assert "paper" not in {point.label for point in made.times}
+    write_report([*classical, *papers()], tmp_path / "r.md")
+    text = (tmp_path / "r.md").read_text()
+    block = text[text.index("### Published figures: other conditions (see below)") :]
+    assert block.splitlines()[2:5] == ["|  | a.mp4 |", "| --- | ---: |", "| paper | -50.0 % (1.00) |"]
+    assert "- paper: Table 3" in block and "| paper |" not in text[: text.index(block)]
+
+
+def test_published_figures_stand_apart_in_the_page(tmp_path):
+    write_report([*study(), *papers(frames=None)], tmp_path / "r.html", conditions=["Frames: <all>", "PSNR: a mean"])
+    text = (tmp_path / "r.html").read_text()
+    assert text.index("<h3>BD-rate against") < text.index("<h3>Published figures: other conditions (see below)</h3>")
+    assert "<dt>paper</dt><dd>conditions differ: frames not stated; Table 3</dd>" in text
+    assert "paper <small>(published)</small>" in text
+    assert "<li>Frames: &lt;all&gt;</li>\n<li>PSNR: a mean</li>" in text
+    write_report(study(), tmp_path / "r.html")
+    assert "Conditions of this study" not in (tmp_path / "r.html").read_text()
+    assert "other conditions" not in (tmp_path / "r.html").read_text()
+
+
+def test_figures_of_other_frames_are_left_out_and_a_published_anchor_is_said():
+    assert "paper" not in content([*study(), *papers(frames=600)]).labels
+    notes = content([*study(), *papers()], anchor="paper").notes
+    assert any(note.startswith("The anchor paper is a published figure, of other conditions") for note in notes)
+
+
+def test_codecs_without_a_shared_time_are_listed():
+    slow = [row("aom", "low-delay", i, encode_seconds=900.0) for i in range(COUNT)]
+    quick = [row("svtav1", "8", i, encode_seconds=0.1) for i in range(COUNT)]
+    classical = [r for r in study() if r.codec == "x265"]
+    said = time_missing(content([*classical, *slow, *quick]))
+    assert said == ["aom low-delay shares no encode time with: svtav1, x265", "svtav1 shares no encode time with: x265"]
+
+
 def test_no_cell_of_a_csv_file_is_a_formula(tmp_path):
     signs = ("=1+1", "+1", "-1", "@SUM(1)")
     rows = [row("x265", "medium", i, command=sign, clip=sign) for i, sign in enumerate(signs)]
@@ -234,6 +278,9 @@ def test_what_cannot_be_reported(tmp_path):
         (study(), {"anchor": "x265 medum"}, "did you mean x265 medium"),
         (study(), {"metric": "psnr"}, "no metric 'psnr'"),
         (study(), {"metric": "ssim"}, "no point has ssim; there are: psnr_yuv"),
+        ([replace(r, bpp=float("nan")) for r in study()], {}, "no point that has psnr_yuv has a rate: its bpp must be"),
+        ([replace(r, bpp=0.0) for r in study()], {"metric": "ssim"}, "no point has ssim; no point has a rate"),
+        ([replace(row("a", "", 0), psnr_yuv=None, psnr_rgb=None, vmaf=None)], {}, "nothing was measured"),
     ):
         with pytest.raises(UsageError, match=said):
             write_report(rows, target, **options)

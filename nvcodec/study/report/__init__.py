@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nvcodec.errors import OutputError, UsageError
@@ -63,6 +63,7 @@ def write_report(
     title: str | None = None,
     results: Iterable[Path] = (),
     picture_bytes: int = MOST_BYTES,
+    conditions: Sequence[str] = (),
 ) -> Content:
     """Writes what ``target``'s extension says (`FORMS`) and gives what it is made of; the file is whole or not there.
 
@@ -71,6 +72,7 @@ def write_report(
 
     ``results`` are the files that the rows are from: a page holds the pictures that lie beside them, at most
     ``picture_bytes`` (as base64); without them it has no slider, and no script.
+    ``conditions`` are lines on how the study was run, and of what its published figures are; they stand in the page.
 
     Raises:
         UsageError: an unknown extension, anchor or metric, no points, or a package of the extra ``study`` is missing.
@@ -79,7 +81,7 @@ def write_report(
     """
     check_form(target)
     folders = {printable(key): folder for key, folder in read_folders(results).items()}
-    made = content(rows, anchor, metric, title, Shelf(folders, picture_bytes))
+    made = content(rows, anchor, metric, title, Shelf(folders, picture_bytes), conditions)
     save(target, FORMS[target.suffix.lower()](made))
     return made
 

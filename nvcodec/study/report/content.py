@@ -19,6 +19,7 @@ from nvcodec.study.curves import (
     labels,
     natural,
     newest,
+    usable,
 )
 from nvcodec.study.deltas import BdTable, bd_table
 from nvcodec.study.joining import PUBLISHED, cuts, joined
@@ -35,11 +36,12 @@ FRAME_METRICS = ("psnr_yuv", "psnr_rgb", "psnr_y", "vmaf")  # the first that is 
 
 @dataclass(frozen=True)
 class Section:
-    """One metric: its curves and deltas."""
+    """One metric: its curves, the deltas of what was measured, and those of published figures, which stand apart."""
 
     metric: str
     curves: tuple[Curve, ...]
     table: BdTable
+    published: BdTable
 
     def of(self, clip: str) -> list[Curve]:
         """The curves of one clip."""
@@ -63,6 +65,7 @@ class Content:
     times: tuple[TimePoint, ...]  # means over clips (clip "")
     time_deltas: tuple[TimeDelta, ...]
     shelf: Shelf
+    conditions: tuple[str, ...] = ()  # of the whole study, in the words of who ran it
 
     @property
     def main(self) -> Section:
@@ -84,8 +87,11 @@ def content(
     metric: str = "psnr_yuv",
     title: str | None = None,
     shelf: Shelf | None = None,
+    conditions: Iterable[str] = (),
 ) -> Content:
     """All that a report of these rows says; failed rows may be among them. ``shelf`` is where their pictures are.
+
+    Published figures have no headline, no average and no encode time; their deltas are a table of their own.
 
     Raises:
         UsageError: no points, no such anchor or metric, or no point that the metric is known of.
@@ -99,7 +105,8 @@ def content(
     check_label(good, anchor)
     sections = [_section(good, anchor, name) for name in dict.fromkeys((metric, *SHOWN))]
     if not sections[0].curves:
-        raise UsageError(f"no point has {metric}; {_known(good)}")
+        raise UsageError(_why_empty(good, metric))
+    timed = [row for row in good if row.family != PUBLISHED or row.label == anchor]
     main, failed = sections[0], [row for row in every if row.error]
     return Content(
         title=printable(title) if title else "Rate-distortion study",
@@ -112,19 +119,29 @@ def content(
         headlines=tuple(headlines(good, main.curves, main.table)),
         notes=tuple(notes([*good, *failed], main.curves, main.table, cuts(every))),
         sections=tuple(section for section in sections if section.curves),
-        times=tuple(mean_times(time_points(good, anchor, metric))),
-        time_deltas=tuple(time_deltas(good, anchor, metric)),
+        times=tuple(mean_times(time_points(timed, anchor, metric))),
+        time_deltas=tuple(time_deltas(timed, anchor, metric)),
         shelf=shelf or Shelf({}),
+        conditions=tuple(printable(line) for line in conditions),
     )
 
 
 def _section(rows: Sequence[Row], anchor: str, metric: str) -> Section:
-    return Section(metric, tuple(curves(rows, metric)), bd_table(rows, anchor, metric))
+    table = bd_table(rows, anchor, metric)
+    figures = {row.label for row in rows if row.family == PUBLISHED} - {r.label for r in rows if r.family != PUBLISHED}
+    measured = table.only([label for label in table.labels if label not in figures])
+    return Section(metric, tuple(curves(rows, metric)), measured, table.only(figures))
 
 
-def _known(rows: Sequence[Row]) -> str:
-    known = [name for name in METRICS if any(finite(getattr(row, name)) is not None for row in rows)]
-    return f"there are: {', '.join(known)}" if known else "nothing was measured"
+def _why_empty(rows: Sequence[Row], metric: str) -> str:
+    """Why there is no curve of a metric."""
+    if any(finite(getattr(row, metric)) is not None for row in rows):
+        return f"no point that has {metric} has a rate: its bpp must be a number above 0"
+    known = [name for name in METRICS if any(usable(row, name) for row in rows)]
+    if known:
+        return f"no point has {metric}; there are: {', '.join(known)}"
+    rated = any((finite(row.bpp) or 0) > 0 for row in rows)
+    return f"no point has {metric}; {'nothing was measured' if rated else 'no point has a rate'}"
 
 
 def _ordered(rows: Sequence[Row]) -> list[Row]:

@@ -9,6 +9,7 @@ from nvcodec.study.curves import METRICS
 from nvcodec.study.report.content import Content, Section, published
 from nvcodec.study.report.tables import (
     POINTS,
+    PUBLISHED_TITLE,
     TIMES,
     bd_header,
     bd_missing,
@@ -16,6 +17,8 @@ from nvcodec.study.report.tables import (
     commands,
     origins,
     point_cells,
+    published_bd_header,
+    published_bd_rows,
     time_missing,
     time_rows,
 )
@@ -27,7 +30,7 @@ def markdown(content: Content) -> str:
     parts.append("\n".join(f"- **{escaped(label)}** {escaped(said)}" for label, said in content.headlines))
     parts.append("\n".join(f"- {escaped(note)}" for note in content.notes))
     for section in content.sections:
-        parts += _deltas(section)
+        parts += [*_deltas(section), *_published_deltas(section)]
     if content.time_deltas:
         parts += ["## Rate at equal encode time", table(TIMES, time_rows(content), text=2)]
         parts += ["\n".join(f"- {escaped(line)}" for line in time_missing(content))]
@@ -39,6 +42,8 @@ def markdown(content: Content) -> str:
     if found := published(content.rows):
         sources = "\n".join(f"- {escaped(row.label)}: {escaped(row.source or 'no source given')}" for row in found)
         parts += ["## Published figures", sources]
+    if content.conditions:
+        parts += ["## Conditions of this study", "\n".join(f"- {escaped(line)}" for line in content.conditions)]
     if content.failed:
         failed = [[row.clip, row.label, row.rate or "-", row.error] for row in content.failed]
         parts += ["## Failed points", table(("clip", "codec", "rate", "why"), failed, text=4)]
@@ -52,6 +57,12 @@ def _deltas(section: Section) -> list[str]:
     missing = "\n".join(f"- {escaped(line)}" for line in bd_missing(section.table))
     title = f"## BD-rate at equal {METRICS[section.metric].title} (Akima, overlap in brackets)"
     return [title, table(bd_header(section.table), rows, text=1), missing]
+
+
+def _published_deltas(section: Section) -> list[str]:
+    rows = [[label, *(_cell(c.text, c.small) for c in cells)] for label, cells in published_bd_rows(section.published)]
+    header = published_bd_header(section.published)
+    return [f"### {PUBLISHED_TITLE}", table(header, rows, text=1)] if rows else []
 
 
 def _cell(text: str, small: str) -> str:

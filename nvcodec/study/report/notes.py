@@ -81,7 +81,7 @@ def _origins(rows: Sequence[Row], table: BdTable) -> Iterator[str]:
         count = len({row.label for row in rows if row.family == PUBLISHED})
         yield f"{counted(count, 'curve')} of published figures: not measured here, from the sources listed below."
     if any(row.label == table.anchor and row.family == PUBLISHED for row in rows):
-        yield f"The anchor {table.anchor} is a published figure, of other conditions: deltas against it are not of like and like."
+        yield f"The anchor {table.anchor} is a published figure, of other conditions than the rest; so are all deltas."
 
 
 def _cuts(shapes: Cuts) -> Iterator[str]:

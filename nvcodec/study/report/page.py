@@ -85,6 +85,8 @@ def _values(content: Content) -> dict[str, Any]:
         "commands": tables.commands(content.rows),
         "origins": tables.origins(content.rows),
         "published": published(content.rows),
+        "published_title": tables.PUBLISHED_TITLE,
+        "published_labels": {row.label for row in published(content.rows)},
     }
 
 
@@ -103,6 +105,8 @@ def _section(section: Any, content: Content, look: Any) -> dict[str, Any]:
         "header": tables.bd_header(section.table),
         "rows": tables.bd_rows(section.table),
         "missing": tables.bd_missing(section.table),
+        "published_header": tables.published_bd_header(section.published),
+        "published_rows": tables.published_bd_rows(section.published),
         "log": plots(True),
         "linear": plots(False),
     }

@@ -14,6 +14,7 @@ from nvcodec.study.report.content import Content, clips_text
 from nvcodec.study.report.headlines import clips_of
 from nvcodec.study.report.text import megabytes, number, percent, signed, significant, whole
 from nvcodec.study.rows import Row
+from nvcodec.study.times import NO_SHARED_TIME
 
 POINTS = (
     "codec", "rate", "bytes", "bpp", "PSNR YUV", "PSNR RGB", "MS-SSIM", "MS-SSIM dB", "VMAF", "encode s",
@@ -62,6 +63,19 @@ def bd_rows(table: BdTable) -> list[tuple[str, list[TableCell]]]:
         ]
         found.append((label, cells))
     return found
+
+
+PUBLISHED_TITLE = "Published figures: other conditions (see below)"
+
+
+def published_bd_header(table: BdTable) -> list[str]:
+    """Of `published_bd_rows`."""
+    return ["", *table.clips]
+
+
+def published_bd_rows(table: BdTable) -> list[tuple[str, list[TableCell]]]:
+    """Label, and its BD-rate on every clip; no mean, which would be of other clips than that of measured curves."""
+    return [(label, [bd_cell(table.cell(clip, label).rate, table) for clip in table.clips]) for label in table.labels]
 
 
 def bd_cell(delta: Delta, table: BdTable) -> TableCell:
@@ -119,7 +133,12 @@ def time_missing(content: Content) -> list[str]:
     for delta in content.time_deltas:
         if not delta.clip and delta.value is None:
             found.setdefault((delta.codec, delta.why), []).append(delta.reference)
-    return [f"{codec} and {', '.join(others)}: {why}" for (codec, why), others in found.items()]
+    return [
+        f"{codec} shares no encode time with: {', '.join(others)}"
+        if why == NO_SHARED_TIME
+        else f"{codec} beside {', '.join(others)}: {why}"
+        for (codec, why), others in found.items()
+    ]
 
 
 def point_cells(row: Row) -> list[str]:
