@@ -36,6 +36,7 @@ class Options:
     any_shape: bool = False
     dry_run: bool = False
     latex: bool = False
+    json: bool = False
 
     @property
     def name(self) -> str:
@@ -86,7 +87,9 @@ def _parser(description: str) -> argparse.ArgumentParser:
     shown.add_argument(
         "--published", type=_names, default=SHOWN, metavar="A,B|all|none", help="published figures beside"
     )
-    shown.add_argument("--latex", action="store_true", help="print LaTeX (booktabs) instead of markdown")
+    form = shown.add_mutually_exclusive_group()
+    form.add_argument("--latex", action="store_true", help="print LaTeX (booktabs) instead of markdown")
+    form.add_argument("--json", action="store_true", help="print the rows as lines of JSON, without frames' values")
     shown.add_argument("--dry-run", action="store_true", help="show what would run and about how long")
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from eval.uvg_table import (
 )
 from nvcodec.study.curves import OURS, default_anchor
 from nvcodec.study.deltas import FEWEST_POINTS
+from nvcodec.study.joining import PUBLISHED
 from nvcodec.study.rows import Row
 
 
@@ -106,6 +108,12 @@ def as_latex(outcome: Outcome) -> str:
         if lines:
             parts.append("\n".join([f"% {title}", *(f"%   {' '.join(line.split())}" for line in lines)]))
     return "\n\n".join(parts) + "\n"
+
+
+def as_json_lines(outcome: Outcome) -> str:
+    """Every point's row as a line, failed ones too, without the values of its frames."""
+    rows = (row.as_dict() for row in outcome.rows)
+    return "".join(json.dumps({k: v for k, v in row.items() if k != "per_frame"}) + "\n" for row in rows)
 
 
 def _missing(outcome: Outcome) -> list[str]:
@@ -216,18 +224,38 @@ def write(outcome: Outcome) -> list[Path]:
             written.append(Path(f"{base}{suffix}"))
             title = outcome.title + (", average" if "average" in suffix else "")
             anchor, metric = outcome.anchor, outcome.options.metric
-            write_report(rows, written[-1], anchor=anchor, metric=metric, title=title, results=results)
+            said = conditions(outcome, rows)
+            write_report(rows, written[-1], anchor=anchor, metric=metric, title=title, results=results, conditions=said)
     return written
 
 
+def conditions(outcome: Outcome, rows: Sequence[Row]) -> list[str]:
+    """What a page of these rows says of its conditions, and of those of the published figures in it."""
+    options, figures = outcome.options, [row for row in rows if row.family == PUBLISHED]
+    lines = []
+    if figures:
+        lines = ["Published figures are of other conditions than ours, those of their sources:"]
+        lines += sources(figures, options)
+    elif published(options):
+        why = "all frames of all seven sequences, and the points here are not"
+        lines = [f"Published figures are left out of plots and BD-rates: they are of {why}."]
+    return [*lines, *conventions(outcome), *outcome.notes]
+
+
+def beside(options: Options, clips: Collection[str] = (AVERAGE,)) -> list[Row]:
+    """Published figures that may share axes with ours: of all frames only."""
+    return [] if options.study.frames is not None or options.any_shape else published(options, clips)
+
+
 def sequence_rows(outcome: Outcome) -> list[Row]:
-    """Every sequence's points, failed ones too, and what was published of them."""
+    """Every sequence's points, failed ones too, and what was published of them, if all frames were coded."""
     named = by_sequence(outcome.rows)
     clips = {row.clip for row in named}
-    return [*named, *published(outcome.options, clips)] if outcome.named else []
+    return [*named, *beside(outcome.options, clips)] if outcome.named else []
 
 
 def mean_rows(outcome: Outcome) -> list[Row]:
-    """The averages, and published ones on their axes."""
-    means = complete(averages(outcome.named))
-    return [*means, *published(outcome.options)] if means else []
+    """The averages; published ones on their axes where ours are of all frames of all sequences, too."""
+    found = averages(outcome.named)
+    means, most = complete(found), max((len(average.sequences) for average in found), default=0)
+    return [*means, *(beside(outcome.options) if most == len(SEQUENCES) else [])] if means else []

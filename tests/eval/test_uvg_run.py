@@ -59,6 +59,15 @@ def test_a_whole_run_of_a_codec_of_ours(folder, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("has_x264")
+def test_rows_instead_of_tables(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(uvg, "write", lambda outcome: [])
+    assert run(folder, tmp_path, *X264, "--sequences", "Beauty", "--json") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    (row,) = read_rows([tmp_path / "uvg-1080p-all-any-shape.jsonl"])
+    assert row.per_frame and Row.from_dict(json.loads(line)) == replace(row, per_frame={})
+
+
+@pytest.mark.usefixtures("has_x264")
 def test_a_second_call_goes_on_from_the_first(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(uvg, "write", lambda outcome: [])
     results = tmp_path / "uvg-1080p-all-any-shape.jsonl"

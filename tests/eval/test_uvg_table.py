@@ -1,5 +1,6 @@
 """UVG's tables: averages over sequences, deltas, published figures beside, in markdown and LaTeX."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,18 @@ from eval.published import AVERAGE
 from eval.uvg_data import SEQUENCES
 from eval.uvg_deltas import delta_table
 from eval.uvg_options import Options, check_anchor, parse
-from eval.uvg_report import Outcome, as_latex, as_markdown, mean_rows, published, sequence_rows, tables
+from eval.uvg_report import (
+    Outcome,
+    as_json_lines,
+    as_latex,
+    as_markdown,
+    conditions,
+    mean_rows,
+    published,
+    sequence_rows,
+    tables,
+    write,
+)
 from eval.uvg_table import averages, by_sequence, complete, latex, markdown, sequence_table, tex
 from nvcodec.errors import UsageError
 from nvcodec.study.rows import Row
@@ -152,6 +164,38 @@ def test_reports_keep_averages_apart_from_sequences():
     assert {row.clip for row in sequence_rows(outcome)} == set(SEQUENCES)
     assert {row.family for row in sequence_rows(outcome)} == {"classical", "fitted", "published"}
     assert {row.clip for row in mean_rows(outcome)} == {AVERAGE}
+
+
+def test_published_curves_share_axes_with_all_frames_of_all_sequences_only():
+    def families(rows):
+        return {row.family for row in rows} - {"classical", "fitted"}
+
+    whole, few = Outcome(study(), options()), Outcome(study(), options(study=StudySettings(frames=96)))
+    assert families(sequence_rows(whole)) == families(mean_rows(whole)) == {"published"}
+    assert families(sequence_rows(few)) == families(mean_rows(few)) == set()
+    some = Outcome(study(("Beauty", "Jockey")), options())
+    assert families(mean_rows(some)) == set() and families(sequence_rows(some)) == {"published"}
+
+
+def test_pages_say_that_conditions_differ(tmp_path):
+    whole, few = (Outcome(study(), options(study=StudySettings(frames=frames))) for frames in (None, 96))
+    said = conditions(whole, mean_rows(whole))
+    assert said[0] == "Published figures are of other conditions than ours, those of their sources:"
+    assert any("hmkx/HiNeRV" in line for line in said) and any(line.startswith("BD-rate: a star") for line in said)
+    said = conditions(few, mean_rows(few))
+    assert "left out of plots and BD-rates: they are of all frames" in said[0] and said[1].startswith("Frames: the fir")
+    pytest.importorskip("jinja2")
+    pytest.importorskip("matplotlib")
+    write(Outcome(study(("Beauty",)), options(out=tmp_path, study=StudySettings(frames=96))))
+    text = (tmp_path / "uvg-1080p-96.html").read_text()
+    assert said[0] in text and "<li>Frames: the first 96." in text and "HiNeRV, released" not in text
+
+
+def test_rows_as_lines_of_json():
+    rows = [replace(study()[0], per_frame={"psnr_y": [30.0]}), replace(study()[1], error="no")]
+    lines = [json.loads(line) for line in as_json_lines(Outcome(rows, options(json=True))).splitlines()]
+    assert [Row.from_dict(line) for line in lines] == [replace(row, per_frame={}) for row in rows]
+    assert "per_frame" not in lines[0] and as_json_lines(Outcome([], options())) == ""
 
 
 def test_nothing_succeeded():
