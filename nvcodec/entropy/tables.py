@@ -26,6 +26,7 @@ TABLES_SHA256 = {
     "ggd": "b890801edd906b82809e607809ab7cde820f2f8eef5d3ab1c1d8b026384aa4c5",
 }
 
+LATENT_TABLES = range(335, 399)  # of GGD: Laplace, sigma .115 to 27; for latents of trained codecs
 GGD_SCALES = 160  # per shape: 2**(k/8 - 5), k = 0..159
 _ROW = 20 * 64 + 1  # a base row is P(X > i/64) for i = 0..1280 in units of 2**-32
 _HALF_SLOT = 1 << 17  # half of one frequency unit, in units of 2**-32

@@ -52,15 +52,18 @@ class ClipOutput(NamedTuple):
 
 
 class LatentModel(nn.Module):
-    """``lambdas``: of the qualities QUALITY_ANCHORS. ``sigmas``: of the 64 tables that the prior chooses from."""
+    """``lambdas``: of the qualities QUALITY_ANCHORS. ``sigmas``: of the 64 tables that the prior chooses from, Gaussians
+    or ``laplace`` distributions."""
 
-    def __init__(self, config: LatentConfig, lambdas: Sequence[float], sigmas: Sequence[float]) -> None:
+    def __init__(
+        self, config: LatentConfig, lambdas: Sequence[float], sigmas: Sequence[float], laplace: bool = False
+    ) -> None:
         super().__init__()
         self.config = config
         self.analysis = Analysis(config.transform, lambdas)
         self.synthesis = Synthesis(config.transform, lambdas)
         self.hyper_encoder = HyperEncoder(config.prior)
-        self.prior = Prior(config.prior, sigmas)
+        self.prior = Prior(config.prior, sigmas, laplace=laplace)
         self._start_scales(lambdas)
         self.fast_transforms = False  # bf16 where autocast may: never in the linear paths and the prior
 

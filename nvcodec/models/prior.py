@@ -87,7 +87,7 @@ class Prior(nn.Module):
             features = self.network.features(straight_through(z_rounded, z), (last, older), quality, size)
             y_hat, bits_y = self._code(y, features, last, quality, noise)
             z_index = floor_clip(at_quality(self.z_scale * _INDEX_SCALE, quality) + 0.5, 0, TABLES - 1)
-            bits_z = self.bits(_rated(z, z_rounded, noise), z_index[:, None, None])
+            bits_z = self._rate(z, z_rounded, z_index[:, None, None], noise)
             return PriorOutput((y_hat * (1 / UNIT)).permute(0, 3, 1, 2), bits_y, bits_z.sum((1, 2, 3)))
 
     def _code(
@@ -105,8 +105,20 @@ class Prior(nn.Module):
     def _code_step(self, y: Tensor, step: Step, noise: bool) -> tuple[Tensor, Tensor]:
         symbols = quantise(y.detach(), step.means.detach())
         decoded = straight_through(reconstruct(symbols, step.means.detach()), y * UNIT)
-        bits = self.bits(_rated(y - step.means * (1 / UNIT), symbols, noise), step.indices)
-        return decoded, bits.sum((1, 2, 3))
+        values = y - step.means * (1 / UNIT)
+        return decoded, self._rate(values, symbols, step.indices, noise).sum((1, 2, 3))
+
+    def _rate(self, values: Tensor, symbols: Tensor, indices: Tensor, noise: bool) -> Tensor:
+        """Bits of ``symbols``, elementwise, with a gradient towards ``values`` and ``indices``.
+
+        With ``noise`` tables learn from the symbols that are coded, and values from their noisy selves: noise alone
+        says several times the rate where nearly all symbols are zero, and the gradient at exact zeros says nothing.
+        """
+        if not noise:
+            return self.bits(straight_through(symbols, values), indices)
+        bits = self.bits(symbols.to(values.dtype), indices)
+        noisy = self.bits(values + torch.rand_like(values) - 0.5, indices.detach())
+        return straight_through(bits.detach(), noisy + bits)
 
     @torch.no_grad()
     def export(self) -> dict[str, NDArray[Any]]:
@@ -118,8 +130,3 @@ class Prior(nn.Module):
         index = (all_qualities(self.z_scale * _INDEX_SCALE) + 0.5).floor().clamp(0, TABLES - 1)
         assert len(index) == QUALITIES
         return {**self.network.export(), "z_index": index.cpu().numpy().astype(np.uint8)}
-
-
-def _rated(values: Tensor, symbols: Tensor, noise: bool) -> Tensor:
-    """What rates are taken of: values with uniform noise, or the symbols with the values' gradient."""
-    return values + torch.rand_like(values) - 0.5 if noise else straight_through(symbols, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nvcodec.entropy.tables import GAUSSIAN
+from nvcodec.entropy.tables import GGD, LATENT_TABLES
 from nvcodec.models.latent import LatentModel, latent_config
 from nvcodec.models.quality import QUALITY_ANCHORS
 from nvcodec.training.objective import quality_lambda
@@ -13,4 +13,4 @@ from nvcodec.training.objective import quality_lambda
 def make_model(size: str) -> LatentModel:
     """A model of size "s" or "m" at its start; random numbers come from torch's generator. Raises UsageError."""
     lambdas = quality_lambda(torch.tensor(QUALITY_ANCHORS, dtype=torch.float64)).tolist()
-    return LatentModel(latent_config(size), lambdas, [GAUSSIAN.sigma(i) for i in range(GAUSSIAN.size)])
+    return LatentModel(latent_config(size), lambdas, [GGD.sigma(i) for i in LATENT_TABLES], laplace=True)

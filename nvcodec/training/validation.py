@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nvcodec.entropy.cost import code_length
-from nvcodec.entropy.tables import GAUSSIAN
+from nvcodec.entropy.tables import GGD, LATENT_TABLES
 from nvcodec.errors import UsageError
 from nvcodec.metrics import psnr_from_mse
 from nvcodec.models.exact_prior import ExactPrior
@@ -92,7 +92,8 @@ def _coded(model: LatentModel, device: str) -> Callable[[Frames, int], Figures]:
             last, older = (history[-back] if len(history) >= back else None for back in (1, 2))
             coded = frame_symbols(model, exact, picture, (last, older), quality)
             parts = zip(coded.symbols, coded.indices, strict=True)
-            bits.append(sum(code_length(s.numpy(), i.numpy().astype(np.uint16), GAUSSIAN) for s, i in parts))
+            tables = [(s.numpy(), i.numpy().astype(np.uint16) + LATENT_TABLES.start) for s, i in parts]
+            bits.append(sum(code_length(symbols, indices, GGD) for symbols, indices in tables))
             history.append(coded.y_hat)
         shown = [synthesise(model, y_hat, quality) for y_hat in history]  # one by one, as a decoder would
         decoded = features_to_planes(torch.cat(shown), y.shape[1], y.shape[2])
