@@ -52,8 +52,8 @@ class ClipOutput(NamedTuple):
 
 
 class LatentModel(nn.Module):
-    """``lambdas``: of the qualities QUALITY_ANCHORS. ``sigmas``: of the 64 tables that the prior chooses from, Gaussians
-    or ``laplace`` distributions."""
+    """``lambdas``: of the qualities QUALITY_ANCHORS. ``sigmas``: of the 64 tables that the prior chooses from, of
+    Gaussians or ``laplace`` distributions."""
 
     def __init__(
         self, config: LatentConfig, lambdas: Sequence[float], sigmas: Sequence[float], laplace: bool = False
