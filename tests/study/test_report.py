@@ -13,7 +13,7 @@ from nvcodec.study.report import write_report
 from nvcodec.study.report.content import content, frame_rows
 from nvcodec.study.report.headlines import bits as bits_text
 from nvcodec.study.report.markdown import code, escaped
-from nvcodec.study.report.plots import binned, log_ticks
+from nvcodec.study.report.plots import binned, log_ticks, percent_ticks
 from nvcodec.study.report.style import styles
 from nvcodec.study.report.tables import time_missing
 from nvcodec.study.report.text import percent, printable, shortened, significant, whole
@@ -340,3 +340,11 @@ def test_numbers_as_text():
     assert [bits_text(v) for v in (220, 45, -13.6, 0.01, -3.21)] == [
         "3.2 times the bits of", "45 % more bits than", "14 % fewer bits than", "as many bits as",
         "3.2 % fewer bits than"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.78, 1.1), (0.9, 1.02), (0.5, 8.0), (1.2, 12.0), (0.995, 1.006)])
+def test_ticks_of_percentages_name_the_anchors_line(low, high):
+    ticks = percent_ticks(low, high)
+    assert 2 <= len(ticks) <= 8 and all(low <= tick <= high for tick in ticks)
+    assert (1.0 in ticks) == (low < 1 < high)
+    assert not low < 1 < high or (ticks[0] < 1 < ticks[-1])

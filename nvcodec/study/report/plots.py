@@ -135,10 +135,7 @@ def log_axis(axis: Any, values: Sequence[float], text: Any = None) -> None:
     low, high = 10 ** (math.log10(low) - room), 10 ** (math.log10(high) + room)
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
     (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
-    ticks = log_ticks(low, high)
-    if text is _percent_tick and low < 1 < high and 1.0 not in ticks:  # the anchor's own line must be named
-        apart = math.log10(high / low) / 12
-        ticks = sorted([1.0, *(tick for tick in ticks if abs(math.log10(tick)) > apart)])
+    ticks = percent_ticks(low, high) if text is _percent_tick else log_ticks(low, high)
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([(text or significant_short)(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
@@ -157,6 +154,19 @@ def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
             return best if len(best) >= 2 else inside[::step]
         best = inside
     return best
+
+
+def percent_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Ratios of round percentages on both sides of 1, which is among them where the range has it."""
+    if high / low > 4:
+        ticks = log_ticks(low, high, most)
+        apart = math.log10(high / low) / 12
+        return sorted([*(t for t in ticks if abs(math.log10(t)) > apart), *[1.0] * (low < 1 < high)])
+    for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+        first, last = math.ceil((low - 1) / step), math.floor((high - 1) / step)
+        if last - first < most:
+            return [1 + step * count for count in range(first, last + 1)]
+    return log_ticks(low, high, most)
 
 
 def significant_short(value: float) -> str:
