@@ -60,8 +60,9 @@ def test_order_of_labels_and_clips():
 
 
 def test_published_figures_join_where_their_clip_was_measured():
-    ours, same = row("hnerv", "fast", "q1", 1, 1), row("HM", "", "", 1, 1, family="published")
-    other = row("HM", "", "", 1, 1, "Beauty", family="published")
+    size = {"width": 8, "height": 8}
+    ours, same = row("hnerv", "fast", "q1", 1, 1, **size), row("HM", "", "", 1, 1, family="published", **size)
+    other = row("HM", "", "", 1, 1, "Beauty", family="published", **size)
     assert joined([ours, same, other]) == [ours, same]
     assert joined([same, other]) == [same, other]
 
