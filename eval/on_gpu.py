@@ -2,6 +2,8 @@
 
     python -m eval.on_gpu prepare bigbuckbunny.mp4 bunny.npz --frames 132    (where PyAV is installed)
     python -m eval.on_gpu run --clip bunny.npz --out out/gpu --seconds 540   (again and again, until nothing is left)
+    python -m nvcodec.training pack subset.mkv corpus                        (OpenCV; then train on it:)
+    python -m eval.on_gpu run --train corpus --out out/gpu --train-seconds 1200
 
 `run` starts each part in a fresh process with a limit of its own, appends one JSON object to OUT/results.jsonl, skips
 what is there already, and starts no part that would not end within --seconds. The parts need numpy and torch and the
@@ -11,6 +13,7 @@ built package, not PyAV: pictures come from the file that `prepare` wrote.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +30,7 @@ QUALITIES = (16, 28, 40)  # of the fits: three sizes of network and of file
 BUNNY_MILLIONS = (0.35, 0.75, 1.5, 3.0)  # parameters of the NeRV papers' regressions
 BUNNY_PICTURES = ("1280x640", "1280x720")  # of the regressions, and of the coded points
 BUNNY_RATES = (0.025, 0.05, 0.1)  # bits per pixel
+PIECE = 400.0  # seconds of training in one part
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,23 @@ def bunny_parts(clip: Path, out: Path, seconds: float) -> list[Part]:
             what = ("compressed", "--pictures", BUNNY_PICTURES[1], "--bpp", f"{rate:g}")
             command = (*shared, *what, "--time-budget", f"{seconds:g}s")
             found.append(Part(f"bunny {codec} {rate:g} bpp {seconds:.0f} s", command, 1.3 * seconds + 120))
+    return found
+
+
+def training_parts(corpus: Path, out: Path, size: str, seconds: float) -> list[Part]:
+    """Training of the trained codecs, ``seconds`` a stage, in pieces that each go on from the last one's checkpoint.
+
+    ``corpus`` is a packed folder. A run that is carried to another machine under OUT goes on there.
+    """
+    found = []
+    script = (sys.executable, "-m", "nvcodec.training", "train", str(corpus))
+    intra, inter = (out / f"train_{size}_{stage}" for stage in ("intra", "inter"))
+    for stage, run, more in (("intra", intra, ()), ("inter", inter, ("--start-from", str(intra)))):
+        shared = ("--model", size, "--stage", stage, "--seconds", f"{seconds:g}", "--stop-after", f"{PIECE:g}")
+        pieces = math.ceil(seconds / PIECE)
+        for piece in range(pieces):
+            name = f"train {size} {stage} {seconds:g} s {piece + 1}/{pieces}"
+            found.append(Part(name, (*script, str(run), *shared, *more), PIECE + 100))
     return found
 
 
@@ -125,7 +146,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     prepared.add_argument("target", type=Path)
     prepared.add_argument("--frames", type=int)
     run = commands.add_parser("run", help="run the parts that are left")
-    run.add_argument("--clip", type=Path, required=True, help="what `prepare` wrote")
+    run.add_argument("--clip", type=Path, help="what `prepare` wrote; without it there is training alone")
+    run.add_argument("--train", type=Path, metavar="CORPUS", help="a packed corpus to train on, after all else")
+    run.add_argument("--train-seconds", type=float, default=1200, help="of each stage of training")
+    run.add_argument("--model", default="s", help="size of the model that is trained")
     run.add_argument("--out", type=Path, default=Path("out/gpu"))
     run.add_argument("--fit-seconds", type=float, default=240, help="time budget of each fit")
     run.add_argument("--parts", help="only parts whose name holds this")
@@ -149,7 +173,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(given: argparse.Namespace) -> int:
     """Runs or lists the chosen parts; 1 if one of those run now failed."""
-    chosen = [part for part in parts(given.clip, given.out, given.fit_seconds) if (given.parts or "") in part.name]
+    if given.clip is None and given.train is None:
+        raise UsageError("name a clip, or a corpus to train on")
+    todo = [] if given.clip is None else parts(given.clip, given.out, given.fit_seconds)
+    if given.train is not None:
+        todo += training_parts(given.train, given.out, given.model, given.train_seconds)
+    chosen = [part for part in todo if (given.parts or "") in part.name]
     if not chosen:
         raise UsageError(f"no part is named {given.parts!r}")
     results = Results(given.out / "results.jsonl")

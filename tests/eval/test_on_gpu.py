@@ -8,10 +8,11 @@ import pytest
 import eval.gpu_parts as gpu_parts
 from eval.bunny import checked, parse
 from eval.bunny_plan import plan_work
-from eval.on_gpu import Part, bunny_parts, main, parts, prepare, run_parts
+from eval.on_gpu import PIECE, Part, bunny_parts, main, parts, prepare, run_parts, training_parts
 from eval.samples import sample_folder
 from nvcodec.study.processes import run_measured
 from nvcodec.study.results import Results
+from nvcodec.training.__main__ import _parser as training_parser
 
 
 def python(text: str, limit: float = 20, name: str = "part") -> Part:
@@ -54,6 +55,17 @@ def test_the_bunny_parts_are_commands_that_the_script_takes(tmp_path):
         (work,) = plan_work(checked(parse([*part.command[3:], "--device", "cpu"])))
         assert (work.what.seconds, work.kind) == (240, "compressed" if "bpp" in part.name else "regression")
         assert "--json" in part.command
+
+
+def test_training_goes_on_in_bounded_pieces(tmp_path, capsys):
+    todo = training_parts(tmp_path / "corpus", tmp_path, "s", 1000)
+    assert [part.name.split()[2] for part in todo] == ["intra"] * 3 + ["inter"] * 3
+    assert all(part.limit <= 540 for part in todo) and len({part.command for part in todo}) == 2
+    for part in todo:
+        given = training_parser().parse_args(part.command[3:])
+        assert (given.model, given.seconds, given.stop_after) == ("s", 1000, PIECE)
+    assert main(["run", "--train", "corpus", "--out", str(tmp_path), "--list"]) == 0
+    assert main(["run", "--out", str(tmp_path)]) == 2
 
 
 def test_the_device_is_described():
