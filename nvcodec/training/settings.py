@@ -23,7 +23,7 @@ class TrainSettings:
     frames: int = 4  # pictures of a clip, stage inter
     crop: int = 192  # side of a crop in luma samples
     stills: float = 0.4  # share of stills among single pictures, where the corpus has both
-    lr: float = 1e-3  # AdamW, at its peak
+    lr: float = 4e-3  # AdamW, at its peak
     warm_up: float = 0.02  # share of the training
     decay: float = 0.4  # share of the training at whose end the rate falls to nothing
     weight_decay: float = 0.0
