@@ -9,7 +9,6 @@ from nvcodec.codecs.base import PRESETS, QUALITIES
 from nvcodec.errors import UsageError
 
 METRICS = ("psnr", "ssim", "ms-ssim", "vmaf")
-FEWEST_POINTS = 3  # of a curve that a Bjontegaard delta can be taken of
 
 
 @dataclass(frozen=True)
