@@ -68,7 +68,7 @@ def run_measured(
     with tempfile.TemporaryDirectory() as folder:
         report, output, errors = (Path(folder, name) for name in ("report", "stdout", "stderr"))
         with output.open("w") as stdout, errors.open("w") as stderr:
-            spawn = (sys.executable, "-ISs", str(_SPAWN), str(report), *command)
+            spawn = (sys.executable, "-ISs", str(_SPAWN), str(os.getpid()), str(report), *command)
             _run_group(spawn, stdout, stderr if capture else None, limit)
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
@@ -108,7 +108,7 @@ def _run_group(command: Sequence[str], stdout: Any, stderr: Any, limit: float | 
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise NvcodecError(f"took longer than {limit:.0f} s: {' '.join(command[4:])}") from None
+            raise NvcodecError(f"took longer than {limit:.0f} s: {' '.join(command[5:])}") from None
         raise
     finally:
         with _lock:

@@ -152,8 +152,9 @@ def test_a_killed_study_leaves_no_encoder_behind(clip, tmp_path):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not _commands_with("11m\0--seed"):
         time.sleep(0.1)
-    process.kill()
+    process.kill()  # often before the process that measures has started up
     process.wait()
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and _commands_with("11m\0--seed"):
         time.sleep(0.1)
     assert not _commands_with("11m\0--seed")
