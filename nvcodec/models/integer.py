@@ -89,7 +89,7 @@ def all_qualities(anchors: Tensor) -> Tensor:
     """(8, C) -> (64, C): what :func:`at_quality` gives for each index; (1, C) stays."""
     if len(anchors) == 1:
         return anchors
-    return at_quality(anchors, torch.arange(QUALITIES, device=anchors.device, dtype=torch.float32))
+    return at_quality(anchors, torch.arange(QUALITIES, device=anchors.device, dtype=anchors.dtype))
 
 
 class IntegerLayer(nn.Module):
@@ -144,10 +144,12 @@ class IntegerLayer(nn.Module):
             row = int(quality) if self.by_quality else 0
             return self.weight, self.bias[row : row + 1]
         weight, bias, shift = self._real()
-        if self.by_quality:
-            bias = at_quality(bias, torch.as_tensor(quality, device=bias.device).reshape(-1))
         up, down = torch.exp2(shift), torch.exp2(-shift)
-        return _rounded(weight * up[:, None], WEIGHT_LIMIT) * down[:, None], _rounded(bias * up) * down + 0.5
+        bias = _rounded(bias * up)
+        if self.by_quality:  # in float64: a rounding of ninths that float32 could get wrong
+            asked = torch.as_tensor(quality, device=bias.device).reshape(-1)
+            bias = _rounded(at_quality(bias.double(), asked)).float()
+        return _rounded(weight * up[:, None], WEIGHT_LIMIT) * down[:, None], bias * down + 0.5
 
     def requantise(self, sums: Tensor) -> Tensor:
         """Floor and clip ``sums``, which nobody else may hold: they are written over where no gradient is wanted."""
@@ -158,7 +160,7 @@ class IntegerLayer(nn.Module):
 
     @torch.no_grad()
     def export(self) -> dict[str, NDArray[Any]]:
-        """weight int8 (outputs, fan_in), bias int32 (1 or 64 qualities, outputs), shift uint8 (outputs,).
+        """weight int8 (outputs, fan_in), bias int32 (1 or 8 anchors of quality, outputs), shift uint8 (outputs,).
 
         Raises ValueError where training ran away: a sum could leave what float32 holds exactly.
         """
@@ -168,7 +170,7 @@ class IntegerLayer(nn.Module):
         up = torch.exp2(shift)
         made: dict[str, NDArray[Any]] = {
             "weight": _rounded(weight * up[:, None], WEIGHT_LIMIT).cpu().numpy().astype(np.int8),
-            "bias": _rounded(all_qualities(bias) * up).cpu().numpy().astype(np.int32),
+            "bias": _rounded(bias * up).cpu().numpy().astype(np.int32),
             "shift": shift.cpu().numpy().astype(np.uint8),
         }
         if (why := self._fault(made)) is not None:
@@ -177,7 +179,7 @@ class IntegerLayer(nn.Module):
 
     def _fault(self, arrays: Integers) -> str | None:
         """Why these arrays are no layer of this shape that stays exact, or None."""
-        rows = QUALITIES if self.by_quality else 1
+        rows = ANCHORS if self.by_quality else 1
         shapes = {"weight": (self.outputs, self.fan_in), "bias": (rows, self.outputs), "shift": (self.outputs,)}
         for (name, shape), dtype in zip(shapes.items(), (np.int8, np.int32, np.uint8), strict=True):
             if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != dtype:
@@ -195,7 +197,7 @@ class IntegerLayer(nn.Module):
             raise FormatError(f"integer weights: {why}")
         down = torch.exp2(-torch.from_numpy(arrays["shift"].astype(np.float32)))
         weight = torch.from_numpy(arrays["weight"].astype(np.float32)) * down[:, None]
-        bias = torch.from_numpy(arrays["bias"].astype(np.float32)) * down + 0.5
+        bias = all_qualities(torch.from_numpy(arrays["bias"].astype(np.float64))).round().float() * down + 0.5
         self.weight = nn.Parameter(weight, requires_grad=False)
         self.bias = nn.Parameter(bias, requires_grad=False)
         self.in_scale = self.out_scale = torch.empty(0)

@@ -18,7 +18,7 @@ from nvcodec.errors import UsageError
 from nvcodec.models.dct import coefficient_spread, high_rate_step
 from nvcodec.models.hyper import HyperEncoder
 from nvcodec.models.latents import split_steps
-from nvcodec.models.planes import features_to_planes, planes_to_features
+from nvcodec.models.planes import FEATURES, features_to_planes, planes_to_features
 from nvcodec.models.prior import Prior, PriorOutput
 from nvcodec.models.prior_network import MEDIUM_PRIOR, SMALL_PRIOR, PriorConfig
 from nvcodec.models.transform import MEDIUM, SMALL, Analysis, Synthesis, TransformConfig
@@ -32,6 +32,12 @@ class LatentConfig:
 
     transform: TransformConfig
     prior: PriorConfig
+
+    def fault(self) -> str | None:
+        """Why no model has these sizes, or None; for sizes that a file states."""
+        if self.prior.latents != FEATURES:
+            return f"the transforms have {FEATURES} latents, not {self.prior.latents}"
+        return self.transform.fault() or self.prior.fault()
 
 
 CONFIGS = {"s": LatentConfig(SMALL, SMALL_PRIOR), "m": LatentConfig(MEDIUM, MEDIUM_PRIOR)}

