@@ -82,7 +82,7 @@ def coded_payload(pictures: Pictures, goal: Goal) -> dict[str, Any]:
     codec = get_codec(goal.codec)
     coded = codec.encode_group(frames, fmt, spec)
     started = time.perf_counter()
-    opened = codec.open_group(coded.config, [unit.payload for unit in coded.units], fmt, len(frames), goal.device)
+    opened = codec.open_group(coded.config, coded.units, fmt, len(frames), goal.device)
     shown = [opened.planes(index) for index in range(len(frames))]
     seconds = time.perf_counter() - started
     sequence = SequenceMetrics()

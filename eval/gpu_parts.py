@@ -18,6 +18,7 @@ import torch
 
 from nvcodec.codecs.base import GroupSpec, Planes
 from nvcodec.codecs.registry import get_codec
+from nvcodec.container import Unit
 from nvcodec.errors import InputError, NvcodecError
 from nvcodec.format import VideoFormat
 from nvcodec.hardware import fast_precision, pick_device
@@ -56,9 +57,12 @@ def fit(given: argparse.Namespace) -> dict[str, Any]:
     effort = {"seconds": given.seconds} if given.seconds else {"preset": given.preset}
     spec = GroupSpec(quality=given.quality, device=where, precision=fast_precision(where), **effort)
     coded = get_codec(given.codec).encode_group(frames, fmt, spec)
-    units: dict[str, Any] = {f"unit{i}": np.frombuffer(unit.payload, np.uint8) for i, unit in enumerate(coded.units)}
+    arrays: dict[str, Any] = {"config": np.frombuffer(coded.config, np.uint8)}
+    for i, unit in enumerate(coded.units):
+        arrays[f"unit{i}"] = np.frombuffer(unit.payload, np.uint8)
+        arrays[f"place{i}"] = np.array([unit.first, unit.count, *unit.references])
     with given.payload.open("wb") as file:
-        np.savez(file, config=np.frombuffer(coded.config, np.uint8), **units)
+        np.savez(file, **arrays)
     return {
         "frames": len(frames),
         "bytes": coded.size,
@@ -74,13 +78,18 @@ def fit(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _unit(arrays: Any, number: int) -> Unit:
+    first, count, *references = arrays[f"place{number}"].tolist()
+    return Unit(first, count, tuple(references), arrays[f"unit{number}"].tobytes())
+
+
 def decode(given: argparse.Namespace) -> dict[str, Any]:
     """Decodes a group: seconds until it is open, frames a second after one of warming up, PSNR against the clip."""
     frames, fmt = load_clip(given.clip)
     where = pick_device(given.device)
     with np.load(given.payload, allow_pickle=False) as arrays:
         config = arrays["config"].tobytes()
-        units = [arrays[f"unit{i}"].tobytes() for i in range(len(arrays.files) - 1)]
+        units = [_unit(arrays, i) for i in range(len(arrays.files) // 2)]
     start = time.perf_counter()
     decoder = get_codec(given.codec).open_group(config, units, fmt, len(frames), where)
     opened = time.perf_counter() - start

@@ -25,7 +25,7 @@ from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec
 from nvcodec.codecs.registry import AUTO, get_codec
-from nvcodec.container import Group, SequenceHeader, Unit, Writer
+from nvcodec.container import Group, SequenceHeader, Writer
 from nvcodec.container import Reader as NvcReader
 from nvcodec.container.timing import timing_size
 from nvcodec.container.writer import group_size
@@ -234,9 +234,8 @@ class _Encode:
 
 def _group(payload: GroupPayload, pictures: list[Picture], writer: Writer | None) -> Group:
     """The payload as the group that follows on ``writer``'s."""
-    units = [Unit(unit.first, unit.count, unit.references, unit.payload) for unit in payload.units]
     number, first = (writer.group_count, writer.frame_count) if writer else (0, 0)
     return Group(
-        number, first, len(pictures), None, payload.config, units, payload.symbol_hash,
+        number, first, len(pictures), None, payload.config, payload.units, payload.symbol_hash,
         payload.picture_hash, [p.pts for p in pictures], [p.duration for p in pictures],
     )  # fmt: skip

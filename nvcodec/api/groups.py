@@ -39,8 +39,7 @@ def open_group(header: SequenceHeader, group: Group, device: str = "cpu", limits
     """
     codec: Codec = get_codec(codec_name(header.codec_id))
     check_cost(codec.cost(group.config, header.format, group.frame_count), limits)
-    payloads = [unit.payload for unit in group.units]
-    decoder = codec.open_group(group.config, payloads, header.format, group.frame_count, device)
+    decoder = codec.open_group(group.config, group.units, header.format, group.frame_count, device)
     if any(group.symbol_hash) and decoder.symbol_hash != group.symbol_hash:  # all zeros: none was given
         raise DamagedError(f"group {group.number}: the decoded symbols do not match their hash")
     return OpenGroup(group, decoder)

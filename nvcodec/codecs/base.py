@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from nvcodec.container import Cost
+from nvcodec.container import Cost, Unit
 from nvcodec.errors import UsageError
 from nvcodec.format import Planes, VideoFormat
 
@@ -39,22 +39,12 @@ class GroupSpec:
     model: str | None = None  # size, where a codec has several
 
 
-@dataclass(frozen=True)
-class CodedUnit:
-    """Part of a group's payload in decode order; see :class:`nvcodec.container.Unit`."""
-
-    first: int
-    count: int
-    payload: bytes
-    references: tuple[int, ...] = ()
-
-
 @dataclass
 class GroupPayload:
     """A coded group and what the encoder knows of it."""
 
     config: bytes
-    units: list[CodedUnit]
+    units: list[Unit]
     symbol_hash: bytes
     picture_hash: bytes
     psnr: float  # dB, as `psnr_yuv` of the evaluation, of the decoded pictures
@@ -107,7 +97,7 @@ class Codec(Protocol):
         ...
 
     def open_group(
-        self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
+        self, config: bytes, units: Sequence[Unit], format: VideoFormat, frame_count: int, device: str = "cpu"
     ) -> GroupDecoder:
         """Decode the symbols of a group whose cost was accepted. Raises FormatError or DamagedError."""
         ...

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nvcodec.codecs.base import CodedUnit, GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
 from nvcodec.codecs.goals import Candidate, Goal, quantise
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, fit_plan, parameters_for, samples_a_step
 from nvcodec.codecs.tensors import CodedTensors
-from nvcodec.container import check_cost
+from nvcodec.container import Unit, check_cost
 from nvcodec.errors import LimitError
 from nvcodec.fitting.clip import Clip
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
@@ -147,7 +147,7 @@ class GroupEncoder:
     def _payload(self, candidate: Candidate, config: Any) -> GroupPayload:
         packed = self.codec.pack(config)
         count = len(self.frames)
-        decoder = self.codec.open_group(packed, [candidate.payload], self.format, count, self.spec.device)
+        decoder = self.codec.open_group(packed, [Unit(0, count, (), candidate.payload)], self.format, count, self.spec.device)
         pictures, values = PictureHash(), []
         for i, planes in enumerate(self.frames):
             shown = decoder.planes(i)
@@ -155,7 +155,7 @@ class GroupEncoder:
             pictures.update(shown)
         return GroupPayload(
             config=packed,
-            units=[CodedUnit(0, count, candidate.payload)],
+            units=[Unit(0, count, (), candidate.payload)],
             symbol_hash=decoder.symbol_hash,
             picture_hash=pictures.digest(),
             psnr=float(np.mean(values)),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors
-from nvcodec.container import Cost
+from nvcodec.container import Cost, Unit
 from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import Clip, from_phases
 from nvcodec.fitting.fit import FitStatus
@@ -124,12 +124,12 @@ class FittedCodec(ABC):
         }
 
     def open_group(
-        self, config: bytes, units: Sequence[bytes], format: VideoFormat, frame_count: int, device: str = "cpu"
+        self, config: bytes, units: Sequence[Unit], format: VideoFormat, frame_count: int, device: str = "cpu"
     ) -> FittedDecoder:
         if len(units) != 1:
             raise FormatError(f"a group of a fitted codec has one unit, not {len(units)}")
         parsed = self.unpack(config, format.chroma_height, format.chroma_width)
-        tensors = decode_tensors(units[0], self.shapes(parsed, frame_count))
+        tensors = decode_tensors(units[0].payload, self.shapes(parsed, frame_count))
         return FittedDecoder(self, parsed, tensors, format, frame_count, device)
 
     def encode_group(

@@ -23,7 +23,7 @@ def codec(request):
 
 
 def opened(codec, payload, device: str):
-    return codec.open_group(payload.config, [u.payload for u in payload.units], FORMAT, FRAMES, device)
+    return codec.open_group(payload.config, payload.units, FORMAT, FRAMES, device)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fast"])

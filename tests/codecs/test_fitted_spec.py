@@ -13,6 +13,7 @@ from nvcodec.codecs.fields import FieldReader
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.registry import get_codec
 from nvcodec.codecs.tensors import CodedTensors, decode_tensors, encode_tensors, step_size
+from nvcodec.container import Unit
 from nvcodec.format import VideoFormat
 from nvcodec.models.hnerv import HNeRVConfig
 from nvcodec.models.nerv import NeRVConfig
@@ -76,7 +77,7 @@ def test_the_example():
     numbers = re.search(r"There are (\d+) parameters, (\d+) .*?\((\d+) a pixel\) and (\d+) activation", TEXT, re.DOTALL)
     assert numbers is not None
     assert [int(n) for n in numbers.groups()] == [cost.parameters, macs, cost.macs_per_pixel, cost.activation_bytes]
-    decoder = codec.open_group(config, [payload], fmt, 2)
+    decoder = codec.open_group(config, [Unit(0, 2, (), payload)], fmt, 2)
     assert decoder.symbol_hash == bytes.fromhex(example("hash")[0])
     for line, plane in zip(example("frame 0"), decoder.planes(0), strict=True):
         wanted = [[int(word) for word in row.split()] for row in line.partition("=")[2].split("/")]
@@ -157,7 +158,7 @@ def test_the_text_shows_the_same_pictures(name, config, bit_depth):
         embedding = np.rint(random.normal(0, 20, shapes.embedding)).astype(np.int32)
         channels = tuple(range(130, 130 + shapes.embedding[0]))
     payload, _ = encode_tensors(CodedTensors(weights, exponents, embedding, channels))
-    decoder = codec.open_group(codec.pack(config), [payload], fmt, frames)
+    decoder = codec.open_group(codec.pack(config), [Unit(0, frames, (), payload)], fmt, frames)
     tensors = decode_tensors(payload, shapes)
     base, levels = (config.pe_base, config.pe_levels) if name == "nerv" else (0, 0)
     for t in range(frames):

@@ -14,6 +14,7 @@ from torch import nn
 from nvcodec.codecs.base import GroupSpec
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.registry import get_codec
+from nvcodec.container import Unit
 from nvcodec.errors import FormatError
 from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
@@ -31,7 +32,7 @@ def coded(crop):
 
 
 def opened(name: str, payload, fmt: VideoFormat = FORMAT, frames: int = 8, device: str = "cpu"):
-    return get_codec(name).open_group(payload.config, [u.payload for u in payload.units], fmt, frames, device)
+    return get_codec(name).open_group(payload.config, payload.units, fmt, frames, device)
 
 
 def same(a, b) -> bool:
@@ -138,10 +139,11 @@ def test_other_kernels_stay_within_the_tolerance(coded, name, kernels):
 SCRIPT = """
 import hashlib, json, sys
 from nvcodec.codecs.registry import get_codec
+from nvcodec.container import Unit
 from nvcodec.format import VideoFormat
 config, unit, width, height, frames = json.load(sys.stdin)
 fmt = VideoFormat(width, height)
-decoder = get_codec("hnerv").open_group(bytes.fromhex(config), [bytes.fromhex(unit)], fmt, frames)
+decoder = get_codec("hnerv").open_group(bytes.fromhex(config), [Unit(0, frames, (), bytes.fromhex(unit))], fmt, frames)
 digest = hashlib.sha256(decoder.symbol_hash)
 for i in range(frames):
     for plane in decoder.planes(i):
@@ -225,7 +227,7 @@ def test_a_plan_in_seconds_ends(crop):
 def test_another_number_of_units_is_refused(coded, units):
     payload, _ = coded["nerv"]
     with pytest.raises(FormatError, match="one unit"):
-        get_codec("nerv").open_group(payload.config, [payload.units[0].payload] * units, FORMAT, 8)
+        get_codec("nerv").open_group(payload.config, payload.units * units, FORMAT, 8)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -242,5 +244,5 @@ def test_parameters_that_overflow_show_pictures_all_the_same(name):
     codes = () if embedding is None else (255,) * len(embedding)
     payload, _ = encode_tensors(CodedTensors(weights, [255] * len(weights), embedding, codes))
     with np.errstate(all="raise"):
-        planes = codec.open_group(codec.pack(config), [payload], VideoFormat(32, 24), 2).planes(1)
+        planes = codec.open_group(codec.pack(config), [Unit(0, 2, (), payload)], VideoFormat(32, 24), 2).planes(1)
     assert planes[0].shape == (24, 32)

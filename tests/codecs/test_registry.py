@@ -10,6 +10,7 @@ import nvcodec
 from nvcodec.codecs import registry
 from nvcodec.codecs.base import GroupSpec, quality_lambda
 from nvcodec.codecs.registry import codec_name, get_codec, register
+from nvcodec.container import Unit
 from nvcodec.errors import DamagedError, UnsupportedError, UsageError
 from nvcodec.format import VideoFormat
 
@@ -82,13 +83,13 @@ def test_the_toy_codec_codes_groups(flat, crop, bit_depth):
     payload = flat.encode_group(frames, fmt, GroupSpec())
     assert payload.size == 9
     assert flat.describe(payload.config, fmt, 3) == {"means": 9}
-    decoder = flat.open_group(payload.config, [payload.units[0].payload], fmt, 3)
+    decoder = flat.open_group(payload.config, payload.units, fmt, 3)
     assert decoder.symbol_hash == payload.symbol_hash
     for ours, theirs in zip(decoder.planes(2), frames[2], strict=True):
         assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
         assert abs(float(ours.mean()) - theirs.mean()) <= 1 << (bit_depth - 8)
     with pytest.raises(DamagedError):
-        flat.open_group(b"", [b"1234"], fmt, 3)
+        flat.open_group(b"", [Unit(0, 3, (), b"1234")], fmt, 3)
 
 
 def test_the_toy_codec_codes_files(flat, carphone, make_clip, tmp_path):

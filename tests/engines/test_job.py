@@ -54,6 +54,6 @@ def test_every_difference_is_in_the_name(change):
 def test_a_job_runs_here():
     seen = []
     payload = run_in_process(JOB, seen.append)
-    decoder = get_codec("nerv").open_group(payload.config, [payload.units[0].payload], JOB.format, 2)
+    decoder = get_codec("nerv").open_group(payload.config, payload.units, JOB.format, 2)
     assert decoder.symbol_hash == payload.symbol_hash
     assert seen
