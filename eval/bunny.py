@@ -35,8 +35,8 @@ from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import PRESETS
 from nvcodec.errors import NvcodecError, UsageError
 from nvcodec.hardware import pick_device
+from nvcodec.provenance import commit, machine
 from nvcodec.study.durations import read_duration
-from nvcodec.study.provenance import commit, machine
 from nvcodec.study.results import Results
 
 FRAMES = 132

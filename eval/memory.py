@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from nvcodec.provenance import ROOT
 from nvcodec.study.processes import run_measured
-from nvcodec.study.provenance import ROOT
 
 _PATH = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
 _ENCODE = """

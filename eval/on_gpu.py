@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.errors import NvcodecError, UsageError
+from nvcodec.provenance import commit, machine
 from nvcodec.study.processes import run_measured
-from nvcodec.study.provenance import commit, machine
 from nvcodec.study.results import Results
 
 QUALITIES = (16, 28, 40)  # of the fits: three sizes of network and of file

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nvcodec.errors import NvcodecError
+from nvcodec.provenance import ROOT, commit, machine
 from nvcodec.study.processes import kill_running, nvcodec_command, run_measured
-from nvcodec.study.provenance import ROOT, commit, machine
 
 
 def test_measures_a_fresh_process_and_not_this_one():

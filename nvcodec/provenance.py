@@ -9,7 +9,7 @@ from pathlib import Path
 from nvcodec._version import __version__
 from nvcodec.hardware import cpu_count, cpu_model
 
-ROOT = Path(__file__).resolve().parent.parent.parent  # of a checkout; an installed package has no commit
+ROOT = Path(__file__).resolve().parent.parent  # of a checkout; an installed package has no commit
 
 
 @cache
