@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nvcodec.container import Cost, smallest_level
 from nvcodec.container.limits import DEFAULT
 from nvcodec.errors import InputError
@@ -9,6 +11,7 @@ from nvcodec.format import VideoFormat
 
 LEVEL_MARGIN = 4  # a later group of as many frames may be this much dearer than the first within the declared level
 MOST_BYTES_A_PARAMETER = 16  # of a later group for each parameter of the first: the worst symbols, and more of them
+BYTES_A_SYMBOL = 5  # the dearest of a trained codec
 BYTES_A_FRAME = 32  # of a group's timestamps
 
 
@@ -17,6 +20,13 @@ def check_size(format: VideoFormat) -> None:
     if format.width * format.height > DEFAULT.pixels:
         size = f"{format.width}x{format.height}"
         raise InputError(f"pictures of {size} are over the {DEFAULT.pixels} luma samples that readers accept")
+
+
+def level_of_trained(first: Cost, frames: int) -> int:
+    """The level of groups of up to ``frames`` frames whose cost is the first one's but for their number."""
+    numbers = -(-first.parameters * frames // first.frames)
+    cost = replace(first, parameters=numbers, frames=frames)
+    return smallest_level(cost, BYTES_A_SYMBOL * numbers + BYTES_A_FRAME * frames + (1 << 12))
 
 
 def level_for(first: Cost, first_bytes: int, frames: int, *, alike: bool = False) -> int:

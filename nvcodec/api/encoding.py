@@ -14,8 +14,9 @@ import torch
 from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
-from nvcodec.api.costs import check_size, level_for
-from nvcodec.api.grouping import cut, default_gof, group_lengths
+from nvcodec.api.costs import check_size, level_for, level_of_trained
+from nvcodec.api.families import check_family, group_frames
+from nvcodec.api.grouping import cut, group_lengths
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
@@ -60,7 +61,7 @@ def encode(
     files.check_target(source, target, overwrite)
     if not files.is_stream(target) and Path(target).suffix.lower() in CONTAINERS:
         raise UsageError(f"{target} has the name of a video; encode writes nvc files, decode writes videos")
-    get_codec(chosen.codec)
+    check_family(get_codec(chosen.codec), chosen)
     tune_allocator()
     with cpu_threads(chosen.threads) as threads:
         return _Encode(source, target, chosen, threads, on_progress).run(resume, overwrite)
@@ -119,7 +120,7 @@ class _Encode:
         fmt = self.format = reader.format
         check_size(fmt)
         total = self.info.frame_count if self.info else None
-        self.gof = self.settings.gof or default_gof(fmt)
+        self.gof = group_frames(get_codec(self.codec), self.settings, fmt)
         self.lengths = group_lengths(total, self.gof, even=self.settings.gof is None) if total else []
         self.metadata = {
             "encoder": f"nvcodec {__version__}",
@@ -213,7 +214,10 @@ class _Encode:
 
     def _open_writer(self, first: GroupPayload, reader: Reader, file: BinaryIO, frames: int) -> Writer:
         """The header waits for the first group, whose cost tells the level."""
-        cost = get_codec(self.codec).cost(first.config, self.format, frames)
+        codec = get_codec(self.codec)
+        cost = codec.cost(first.config, self.format, frames)
+        if codec.family == "trained":
+            return self._start(file, reader, level_of_trained(cost, max(frames, self.gof)))
         alike = self.settings.size is None and self.settings.bpp is None and self.settings.psnr is None
         return self._start(file, reader, level_for(cost, first.size, max(frames, self.gof), alike=alike))
 

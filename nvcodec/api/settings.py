@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from nvcodec.codecs.base import PRESETS, QUALITIES
+from nvcodec.codecs.registry import get_codec
 from nvcodec.errors import UsageError
 
 DEFAULT_PRESET = "medium"
@@ -26,17 +28,17 @@ def option(default: Any, help: str, **extra: Any) -> Any:
 class EncodeSettings:
     """How to encode. The goals (quality, bpp, size, psnr) exclude one another, so do preset and time budget."""
 
-    codec: str = option("auto", "auto, nerv or hnerv")
+    codec: str = option("auto", "fitted: auto, nerv or hnerv; trained: stem or intra")
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
     size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")
     psnr: float | None = option(None, "goal: at least this PSNR in dB, mean of (6Y+U+V)/8")
     preset: str | None = option(
-        None, f"{', '.join(PRESETS)} (default: {DEFAULT_PRESET}): how long to fit", choices=PRESETS
+        None, f"how long to fit: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})", choices=PRESETS
     )
     time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h)", parse="duration")
     gof: int | None = option(None, "frames per group; each decodes alone (default: by length and size)")
-    model: str | None = option(None, "model size, where a codec has several", hidden=True)  # none of today's has
+    model: str | None = option(None, "of a trained codec: a size, or a file of weights (default: s)")
     seed: int = option(0, "seed of every random choice")
     threads: int | None = option(None, "CPU threads (default: all cores)")
     device: str = option("auto", "auto, cpu or cuda")
@@ -61,17 +63,17 @@ class EncodeSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # also refuses nan
                 raise UsageError(f"--{name.replace('_', '-')} is {_text(low)} to {_text(high)}, not {value:g}")
-        if self.model is not None:
-            raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")
 
     def described(self) -> dict[str, str]:
         """What decides the bytes, as text, defaults filled in: kept in the file, and compared by ``--resume``."""
         skip = {"device"}
         resolved = asdict(self)
-        if self.preset is None and self.time_budget is None:
+        if self.preset is None and self.time_budget is None and get_codec(self.codec).family == "fitted":
             resolved["preset"] = DEFAULT_PRESET
         if self.bpp is None and self.size is None and self.psnr is None:
             resolved["quality"] = DEFAULT_QUALITY if self.quality is None else self.quality
+        if self.model is not None:
+            resolved["model"] = Path(self.model).name  # where it lies is nobody else's business
         return {key: _text(value) for key, value in resolved.items() if value is not None and key not in skip}
 
 

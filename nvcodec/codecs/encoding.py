@@ -147,7 +147,8 @@ class GroupEncoder:
     def _payload(self, candidate: Candidate, config: Any) -> GroupPayload:
         packed = self.codec.pack(config)
         count = len(self.frames)
-        decoder = self.codec.open_group(packed, [Unit(0, count, (), candidate.payload)], self.format, count, self.spec.device)
+        units = [Unit(0, count, (), candidate.payload)]
+        decoder = self.codec.open_group(packed, units, self.format, count, self.spec.device)
         pictures, values = PictureHash(), []
         for i, planes in enumerate(self.frames):
             shown = decoder.planes(i)
@@ -155,7 +156,7 @@ class GroupEncoder:
             pictures.update(shown)
         return GroupPayload(
             config=packed,
-            units=[Unit(0, count, (), candidate.payload)],
+            units=units,
             symbol_hash=decoder.symbol_hash,
             picture_hash=pictures.digest(),
             psnr=float(np.mean(values)),

@@ -11,6 +11,8 @@ from nvcodec.errors import UnsupportedError, UsageError
 CODECS: dict[str, tuple[int, str]] = {
     "nerv": (1, "nvcodec.codecs.nerv:NeRVCodec"),
     "hnerv": (2, "nvcodec.codecs.hnerv:HNeRVCodec"),
+    "stem": (3, "nvcodec.codecs.stem:StemCodec"),
+    "intra": (4, "nvcodec.codecs.intra:IntraCodec"),
 }
 AUTO = "hnerv"  # what --codec auto means
 

@@ -45,8 +45,10 @@ class TransformConfig:
         for name in ("width8", "width16"):
             if not 1 <= getattr(self, name) <= MAX_WIDTH:
                 return f"{name} is 1..{MAX_WIDTH}, not {getattr(self, name)}"
-        return None if 0 <= min(self.blocks8, self.blocks16) <= max(self.blocks8, self.blocks16) <= MAX_BLOCKS else (
-            f"there are at most {MAX_BLOCKS} blocks"
+        return (
+            None
+            if 0 <= min(self.blocks8, self.blocks16) <= max(self.blocks8, self.blocks16) <= MAX_BLOCKS
+            else (f"there are at most {MAX_BLOCKS} blocks")
         )
 
 

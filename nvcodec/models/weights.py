@@ -151,4 +151,3 @@ def load_transform(module: torch.nn.Module, arrays: Arrays) -> None:
         raise FormatError("weights hold a tensor of another type, or numbers that are not finite")
     tensors = {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
     module.load_state_dict(tensors, assign=True)
-

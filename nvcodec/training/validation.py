@@ -53,13 +53,16 @@ def weights_of(model: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[None
 
 
 @torch.no_grad()
-def validate(model: nn.Module, clips: Frames, device: str = "cpu") -> list[dict[str, Any]]:
+def validate(
+    model: nn.Module, clips: Frames, device: str = "cpu", exact: ExactPrior | None = None
+) -> list[dict[str, Any]]:
     """A row for each of `QUALITIES`: bpp and PSNR, means over the clips, of each position in a clip.
 
     Bits are those of the coder's integer tables, chosen by the integer prior, where the model has one, else what its
-    loss says; PSNR is (6Y + U + V) / 8 of the 8-bit planes' PSNRs.
+    loss says; PSNR is (6Y + U + V) / 8 of the 8-bit planes' PSNRs. ``exact``: the integer prior, the model's own if
+    left out.
     """
-    measure = _coded(model, device) if isinstance(model, LatentModel) else _estimated(model, device)
+    measure = _coded(model, device, exact) if isinstance(model, LatentModel) else _estimated(model, device)
     pixels = clips[0].shape[-1] * clips[0].shape[-2]
     rows = []
     for quality in QUALITIES:
@@ -80,8 +83,8 @@ def _estimated(model: Any, device: str) -> Callable[[Frames, int], Figures]:
     return measure
 
 
-def _coded(model: LatentModel, device: str) -> Callable[[Frames, int], Figures]:
-    exact = ExactPrior(model.config.prior, model.prior.export(), device)
+def _coded(model: LatentModel, device: str, prior: ExactPrior | None) -> Callable[[Frames, int], Figures]:
+    exact = prior or ExactPrior(model.config.prior, model.prior.export(), device)
 
     def measure(clip: Frames, quality: int) -> Figures:
         y, u, v = (plane[0].to(device) for plane in clip)
@@ -95,7 +98,7 @@ def _coded(model: LatentModel, device: str) -> Callable[[Frames, int], Figures]:
             tables = [(s.numpy(), i.numpy().astype(np.uint16) + LATENT_TABLES.start) for s, i in parts]
             bits.append(sum(code_length(symbols, indices, GGD) for symbols, indices in tables))
             history.append(coded.y_hat)
-        shown = [synthesise(model, y_hat, quality) for y_hat in history]  # one by one, as a decoder would
+        shown = [synthesise(model.synthesis, y_hat, quality) for y_hat in history]  # one by one, as a decoder would
         decoded = features_to_planes(torch.cat(shown), y.shape[1], y.shape[2])
         errors = [(a.float() - b.float()).square().mean((1, 2)) for a, b in zip(decoded, (y, u, v), strict=True)]
         return bits, torch.stack(errors, -1).tolist()

@@ -1,0 +1,38 @@
+"""Meeting a goal with a codec whose only dial is its quality: where on it a rising figure passes a target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from nvcodec.codecs.base import QUALITIES
+
+
+def last_within(figure: Callable[[int], float], target: float, start: int, slope: float) -> int | None:
+    """The highest quality whose ``figure`` is at most ``target``, or None if even that of quality 0 is above.
+
+    ``figure`` is called for few qualities, once each, from ``start`` on; it should rise by about ``slope`` a step.
+    Where it does not rise everywhere, the result is still within the target, and the one above it is not.
+    """
+    low, high = -1, QUALITIES  # within, above
+    low_value, high_value = -math.inf, math.inf
+    at = start
+    while high - low > 1:
+        value = figure(at)
+        if value <= target:
+            low, low_value = at, value
+        else:
+            high, high_value = at, value
+        at = _between(low, low_value, high, high_value, target, slope)
+    return low if low >= 0 else None
+
+
+def _between(low: int, low_value: float, high: int, high_value: float, target: float, slope: float) -> int:
+    """The next quality to try: on the line through both ends, or from the one that is known by the slope."""
+    if math.isfinite(low_value) and math.isfinite(high_value):
+        guess = low + (target - low_value) / max(high_value - low_value, 1e-9) * (high - low)
+    elif math.isfinite(low_value):
+        guess = low + (target - low_value) / slope + 0.5  # half a step beyond, so that the other side shows
+    else:
+        guess = high - (high_value - target) / slope - 0.5
+    return max(low + 1, min(high - 1, math.floor(guess + 0.5) if math.isfinite(guess) else (low + high) // 2))

@@ -1,0 +1,205 @@
+"""Encoding a group with a trained codec: latents, symbols, units; the quality that meets a goal; what it looks like."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nvcodec.codecs.base import QUALITIES, GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.dial import last_within
+from nvcodec.codecs.latent_decoder import compact, shown_picture
+from nvcodec.codecs.latent_group import CONFIG_BYTES, LatentGroup
+from nvcodec.codecs.latent_units import encode_unit, frame_bits
+from nvcodec.codecs.pictures import PictureHash
+from nvcodec.codecs.weights import load_model, named_weights
+from nvcodec.container import Unit
+from nvcodec.container.fields import uv
+from nvcodec.entropy.symbols import symbol_hash
+from nvcodec.fitting.fit import FitStatus
+from nvcodec.format import VideoFormat
+from nvcodec.metrics.psnr import psnr_yuv
+from nvcodec.models.latent_coding import FrameSymbols, Latents, analyse, latent_symbols
+from nvcodec.models.planes import planes_to_features
+
+RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
+PSNR_SLOPE = 0.24  # dB a step
+PSNR_START, QUALITY_START = 29.0, 8  # about what the dial gives, where a search for a PSNR begins
+CUT = 0.7  # of the detail's energy: where so much of it changed, a frame is tried alone, too
+_FLAT = (0, 64, 80)  # channels of local means, which tell little of a cut
+
+
+class Previous(NamedTuple):
+    """Decoded latents of the two frames before."""
+
+    last: Tensor | None
+    older: Tensor | None
+
+
+@dataclass
+class Trial:
+    """A group at one quality."""
+
+    quality: int
+    units: list[Unit] = field(default_factory=list)
+    z: list[Tensor] = field(default_factory=list)
+    latents: list[Tensor] = field(default_factory=list)  # compact
+    bits: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the units and of their rows in the unit table."""
+        return sum(len(unit.payload) + 1 + len(uv(len(unit.payload))) + (not unit.references) for unit in self.units)
+
+
+class LatentEncoder:
+    """One call of ``encode_group``. Raises UsageError or InputError where there are no weights."""
+
+    def __init__(
+        self,
+        temporal: bool,
+        frames: Sequence[Planes],
+        format: VideoFormat,
+        spec: GroupSpec,
+        on_status: Callable[[FitStatus], None] | None,
+    ) -> None:
+        self.started = time.monotonic()
+        self.temporal, self.frames, self.format, self.spec, self.on_status = temporal, frames, format, spec, on_status
+        self.model = load_model(named_weights(spec.model), spec.device)
+        self.best: Trial | None = None
+        self.passes = 0
+
+    def run(self) -> GroupPayload:
+        met = True
+        if self.spec.target_bytes is not None:
+            met = self._fill(self.spec.target_bytes)
+        elif self.spec.psnr_floor is not None:
+            met = self._reach(self.spec.psnr_floor)
+        else:
+            self.best = self.trial(round(self.spec.quality))
+        assert self.best is not None
+        return self._payload(self.best, met)
+
+    def _fill(self, target: int) -> bool:
+        """The best quality whose bytes are within the target, quality 0 where none is. Returns whether one is."""
+        room = math.log2(max(1, target - CONFIG_BYTES))
+
+        def log_bytes(quality: int) -> float:
+            trial = self.trial(quality)
+            value = math.log2(max(1, trial.size))
+            if value <= room and (self.best is None or quality > self.best.quality):
+                self.best = trial  # the one that is kept: a trial of a large group takes memory
+            return value
+
+        found = last_within(log_bytes, room, round(self.spec.quality), RATE_SLOPE)
+        if self.best is None:
+            self.best = self.trial(0)
+        return found is not None
+
+    def _reach(self, floor: float) -> bool:
+        """The least quality that reaches the floor, quality 63 where none does. Returns whether one does."""
+        levels: dict[int, float] = {}
+
+        def level(quality: int) -> float:
+            self.best = self.trial(quality)
+            levels[quality] = self.psnr(self.best)
+            return levels[quality]
+
+        start = round(QUALITY_START + (floor - PSNR_START) / PSNR_SLOPE)
+        below = last_within(level, math.nextafter(floor, -math.inf), max(0, min(QUALITIES - 1, start)), PSNR_SLOPE)
+        wanted = min(QUALITIES - 1, 0 if below is None else below + 1)
+        if self.best is None or self.best.quality != wanted:
+            self.best = self.trial(wanted)
+        return levels.get(wanted, -math.inf) >= floor
+
+    def trial(self, quality: int) -> Trial:
+        """The group at a quality."""
+        trial, history = Trial(quality), Previous(None, None)
+        self.passes += 1
+        before: Latents | None = None
+        for number, planes in enumerate(self.frames):
+            latents = self._analyse(planes, quality)
+            coded, alone = self._code(latents, before, history, quality)
+            references = () if alone else (number - 1,)
+            trial.units.append(Unit(number, 1, references, encode_unit(coded)))
+            trial.bits += frame_bits(coded)
+            trial.z.append(coded.symbols[0])
+            trial.latents.append(compact(coded.y_hat))
+            history, before = Previous(coded.y_hat, None if alone else history.last), latents
+            self._report(trial)
+        return trial
+
+    def _analyse(self, planes: Planes, quality: int) -> Latents:
+        peak = (1 << self.format.bit_depth) - 1
+        y, u, v = (torch.from_numpy(as_signed(plane))[None].to(self.spec.device) for plane in planes)
+        return analyse(self.model, planes_to_features(y, u, v, peak), quality)
+
+    def _code(
+        self, latents: Latents, before: Latents | None, history: Previous, quality: int
+    ) -> tuple[FrameSymbols, bool]:
+        """The symbols of a frame, and whether it is coded alone: behind a cut that may be the shorter way."""
+        exact = self.model.exact
+        if before is None or not self.temporal:
+            return latent_symbols(exact, latents, (None, None), quality), True
+        coded = latent_symbols(exact, latents, history, quality)
+        if changed(latents.y, before.y) > CUT:
+            alone = latent_symbols(exact, latents, (None, None), quality)
+            if frame_bits(alone) < frame_bits(coded):
+                return alone, True
+        return coded, False
+
+    def _report(self, trial: Trial) -> None:
+        if self.on_status is not None:
+            self.on_status(FitStatus(len(trial.units) / len(self.frames), self.passes, 0.0, trial.bits))
+
+    def psnr(self, trial: Trial, pictures: PictureHash | None = None) -> float:
+        """Mean `psnr_yuv` of the group as it will be decoded; every picture goes into ``pictures``, too."""
+        values = []
+        for planes, latents in zip(self.frames, trial.latents, strict=True):
+            on_device = latents.to(self.spec.device, torch.int32)
+            shown = shown_picture(self.model, on_device, trial.quality, self.format)
+            values.append(psnr_yuv(planes, shown, self.format.bit_depth))
+            if pictures is not None:
+                pictures.update(shown)
+        return float(np.mean(values))
+
+    def _payload(self, trial: Trial, met: bool) -> GroupPayload:
+        config = LatentGroup(self.model.weights.id, trial.quality).pack()
+        pictures = PictureHash()
+        psnr = self.psnr(trial, pictures)
+        arrays = (a.numpy() for pair in zip(trial.z, trial.latents, strict=True) for a in pair)
+        estimated = len(config) + trial.bits / 8
+        return GroupPayload(
+            config=config,
+            units=trial.units,
+            symbol_hash=symbol_hash(arrays),
+            picture_hash=pictures.digest(),
+            psnr=psnr,
+            estimated_bytes=estimated,
+            goal_met=met,
+            seconds=time.monotonic() - self.started,
+            modelled_bytes=estimated,
+            notes={"quality": float(trial.quality), "passes": float(self.passes)},
+        )
+
+
+def changed(y: Tensor, before: Tensor) -> float:
+    """Share of two frames' energy of detail that does not cancel: 0 of equal ones, about 1 of strangers."""
+    a, b = (latents.clone() for latents in (y, before))
+    for channel in _FLAT:
+        a[:, 4 * channel : 4 * channel + 4] = 0
+        b[:, 4 * channel : 4 * channel + 4] = 0
+    energy = float(a.square().sum() + b.square().sum())
+    return float((a - b).square().sum()) / energy if energy else 0.0
+
+
+def as_signed(plane: NDArray[Any]) -> NDArray[Any]:
+    """16-bit samples in a type that torch computes with."""
+    return plane if plane.dtype == np.uint8 else plane.astype(np.int32)

@@ -1,0 +1,161 @@
+"""Weights of trained codecs: where they lie, and models made of them (bitstream/TRAINED.md, section 2).
+
+The package's own are in ``nvcodec/weights``; ``NVCODEC_WEIGHTS`` names more files and folders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from nvcodec.errors import FormatError, InputError, UnsupportedError, UsageError
+from nvcodec.models.exact_prior import ExactPrior
+from nvcodec.models.hyper import HyperEncoder
+from nvcodec.models.latent import CONFIGS
+from nvcodec.models.quality import QUALITY_ANCHORS
+from nvcodec.models.transform import Analysis, Synthesis
+from nvcodec.models.weights import ID_BYTES, MAX_BYTES, Weights, load_transform, parse_weights
+
+VARIABLE = "NVCODEC_WEIGHTS"
+SUFFIX = ".safetensors"
+FOLDER = Path(__file__).parent.parent / "weights"
+_LAMBDAS = [1.0] * len(QUALITY_ANCHORS)  # decide a start, which the file's numbers replace
+
+
+@dataclass(frozen=True)
+class Model:
+    """Networks of one file on one device, frozen."""
+
+    weights: Weights
+    exact: ExactPrior
+    synthesis: Synthesis
+    analysis: Analysis
+    hyper_encoder: HyperEncoder
+
+    @classmethod
+    def of(cls, weights: Weights, device: str = "cpu") -> Model:
+        """Raises FormatError unless the tensors are those of their sizes and every sum of the prior stays exact."""
+        config = weights.config
+        exact = ExactPrior(config.prior, weights.part("prior."), device)
+        with torch.device("meta"):
+            synthesis = Synthesis(config.transform, _LAMBDAS)
+            analysis = Analysis(config.transform, _LAMBDAS)
+            hyper_encoder = HyperEncoder(config.prior)
+        parts: dict[str, nn.Module] = {
+            "synthesis.": synthesis, "analysis.": analysis, "hyper_encoder.": hyper_encoder,
+        }  # fmt: skip
+        for prefix, module in parts.items():
+            load_transform(module, weights.part(prefix))
+            module.to(device).eval().requires_grad_(False)
+        return cls(weights, exact, synthesis, analysis, hyper_encoder)
+
+
+def read_weights(path: Path) -> Weights:
+    """The contents of a file. Raises InputError for one that cannot be read, FormatError, UnsupportedError."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FormatError(f"{path}: not a file of weights: it is too large")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    try:
+        return parse_weights(data)
+    except FormatError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def weight_files() -> Iterator[Path]:
+    """Every file that an id is looked for in: the package's, then those of NVCODEC_WEIGHTS."""
+    named = os.environ.get(VARIABLE, "").split(os.pathsep)
+    for path in (FOLDER, *(Path(place) for place in named if place)):
+        yield from sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+
+
+def find_weights(model_id: bytes) -> Path:
+    """The file of the model that a stream names; names of files hold ids, other files are looked into.
+
+    Raises UnsupportedError that says which weights are missing.
+    """
+    name = model_id.hex()
+    files = list(weight_files())
+    for path in files:
+        if path.stem.endswith(f"-{name}"):
+            return path
+    for path in files:
+        if not _names_an_id(path) and _id_of(path) == model_id:
+            return path
+    raise UnsupportedError(
+        f"the stream needs the weights {name}, which are not here: put their file into a folder that {VARIABLE} names"
+    )
+
+
+def _names_an_id(path: Path) -> bool:
+    word = path.stem.rpartition("-")[2]
+    return len(word) == 2 * ID_BYTES and set(word) <= set("0123456789abcdef")
+
+
+def _id_of(path: Path) -> bytes:
+    try:
+        return read_weights(path).id
+    except (FormatError, InputError):
+        return b""  # somebody else's safetensors, perhaps
+
+
+def default_ids() -> dict[str, str]:
+    """Size -> id in hex of the weights that an encoder takes."""
+    try:
+        said: dict[str, str] = json.loads((FOLDER / "default.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return said
+
+
+def named_weights(model: str | None) -> Path:
+    """The file that ``--model`` means: a size, or a file of one's own; the smallest size if it is None.
+
+    Raises UsageError for a size without weights, InputError for a missing file.
+    """
+    sizes = default_ids()
+    if model is None:
+        model = next(iter(sizes), "s")
+    if model in sizes:
+        return find_weights(bytes.fromhex(sizes[model]))
+    if model.endswith(SUFFIX) or os.sep in model:
+        if not Path(model).is_file():
+            raise InputError(f"{model}: no such file of weights")
+        return Path(model)
+    known = f"there are: {', '.join(sizes) or 'none'}" if model not in CONFIGS else "none are shipped for it yet"
+    raise UsageError(f"no weights for model {model!r}; {known}, or a file *{SUFFIX}")
+
+
+def load_model(path: Path, device: str = "cpu") -> Model:
+    """The networks of a file, made once a process. Raises what :func:`read_weights` and :meth:`Model.of` do."""
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    return _load(path.resolve(), stamp, device)
+
+
+@cache
+def _load(path: Path, stamp: int, device: str) -> Model:
+    try:
+        return Model.of(read_weights(path), device)
+    except FormatError as error:
+        raise type(error)(f"{path}: {error}") if str(path) not in str(error) else error from None
+
+
+def stored_model(model_id: bytes, device: str = "cpu") -> Model:
+    """The model that a stream names. Raises UnsupportedError if its weights are not here, FormatError if damaged."""
+    path = find_weights(model_id)
+    model = load_model(path, device)
+    if model.weights.id != model_id:
+        raise FormatError(f"{path}: weights {model.weights.id.hex()} under the name of {model_id.hex()}")
+    return model
