@@ -26,7 +26,7 @@ from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
-from nvcodec.models.latent_coding import FrameSymbols, Latents, analyse, latent_symbols
+from nvcodec.models.latent_coding import FrameSymbols, analyse, latent_symbols
 from nvcodec.models.planes import planes_to_features
 
 RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
@@ -123,34 +123,32 @@ class LatentEncoder:
         """The group at a quality."""
         trial, history = Trial(quality), Previous(None, None)
         self.passes += 1
-        before: Latents | None = None
+        before: Tensor | None = None
         for number, planes in enumerate(self.frames):
-            latents = self._analyse(planes, quality)
-            coded, alone = self._code(latents, before, history, quality)
+            y = self._analyse(planes, quality)
+            coded, alone = self._code(y, before, history, quality)
             references = () if alone else (number - 1,)
             trial.units.append(Unit(number, 1, references, encode_unit(coded)))
             trial.bits += frame_bits(coded)
             trial.z.append(coded.symbols[0])
             trial.latents.append(compact(coded.y_hat))
-            history, before = Previous(coded.y_hat, None if alone else history.last), latents
+            history, before = Previous(coded.y_hat, None if alone else history.last), y
             self._report(trial)
         return trial
 
-    def _analyse(self, planes: Planes, quality: int) -> Latents:
+    def _analyse(self, planes: Planes, quality: int) -> Tensor:
         peak = (1 << self.format.bit_depth) - 1
         y, u, v = (torch.from_numpy(as_signed(plane))[None].to(self.spec.device) for plane in planes)
-        return analyse(self.model, planes_to_features(y, u, v, peak), quality)
+        return analyse(self.model.parts, planes_to_features(y, u, v, peak), quality)
 
-    def _code(
-        self, latents: Latents, before: Latents | None, history: Previous, quality: int
-    ) -> tuple[FrameSymbols, bool]:
+    def _code(self, y: Tensor, before: Tensor | None, history: Previous, quality: int) -> tuple[FrameSymbols, bool]:
         """The symbols of a frame, and whether it is coded alone: behind a cut that may be the shorter way."""
-        exact = self.model.exact
+        parts = self.model.parts
         if before is None or not self.temporal:
-            return latent_symbols(exact, latents, (None, None), quality), True
-        coded = latent_symbols(exact, latents, history, quality)
-        if changed(latents.y, before.y) > CUT:
-            alone = latent_symbols(exact, latents, (None, None), quality)
+            return latent_symbols(parts, y, (None, None), quality), True
+        coded = latent_symbols(parts, y, history, quality)
+        if changed(y, before) > CUT:
+            alone = latent_symbols(parts, y, (None, None), quality)
             if frame_bits(alone) < frame_bits(coded):
                 return alone, True
         return coded, False

@@ -80,7 +80,7 @@ def decode_unit(
     Raises FormatError, TruncatedError or DamagedError.
     """
     segments = split_unit(payload)
-    z = _decode(segments[0], exact.z_indices(quality, size)).to(exact.device)
+    z = _decode(segments[0], exact.z_indices(quality, size, previous[0] is not None)).to(exact.device)
     frame = exact.begin(z, previous, quality, size)
     means, indices = frame.first()
     first = decoded(_decode(segments[1], indices, skip), means)

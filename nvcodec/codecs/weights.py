@@ -19,6 +19,7 @@ from nvcodec.errors import FormatError, InputError, UnsupportedError, UsageError
 from nvcodec.models.exact_prior import ExactPrior
 from nvcodec.models.hyper import HyperEncoder
 from nvcodec.models.latent import CONFIGS
+from nvcodec.models.latent_coding import EncoderParts
 from nvcodec.models.quality import QUALITY_ANCHORS
 from nvcodec.models.transform import Analysis, Synthesis
 from nvcodec.models.weights import ID_BYTES, MAX_BYTES, Weights, load_transform, parse_weights
@@ -34,10 +35,12 @@ class Model:
     """Networks of one file on one device, frozen."""
 
     weights: Weights
-    exact: ExactPrior
     synthesis: Synthesis
-    analysis: Analysis
-    hyper_encoder: HyperEncoder
+    parts: EncoderParts
+
+    @property
+    def exact(self) -> ExactPrior:
+        return self.parts.exact
 
     @classmethod
     def of(cls, weights: Weights, device: str = "cpu") -> Model:
@@ -54,7 +57,7 @@ class Model:
         for prefix, module in parts.items():
             load_transform(module, weights.part(prefix))
             module.to(device).eval().requires_grad_(False)
-        return cls(weights, exact, synthesis, analysis, hyper_encoder)
+        return cls(weights, synthesis, EncoderParts(analysis, hyper_encoder, exact))
 
 
 def read_weights(path: Path) -> Weights:

@@ -33,14 +33,17 @@ class ExactPrior:
         self.network.freeze(arrays)
         self.network.to(device).eval()
         z_index = arrays.get("z_index")
-        shape = (QUALITIES, config.hyper)
+        shape = (2, QUALITIES, config.hyper)
         if z_index is None or z_index.dtype != np.uint8 or z_index.shape != shape or z_index.max() >= TABLES:
             raise FormatError(f"integer weights: z_index is not {shape} numbers of tables")
         self._z_index = torch.from_numpy(z_index.copy())
 
-    def z_indices(self, quality: int, size: tuple[int, int]) -> Tensor:
-        """Tables of z for latents of ``size`` (h, w): uint8 (1, hyper, ceil(h/4), ceil(w/4)) on the CPU."""
-        row = self._z_index[_checked(quality)]
+    def z_indices(self, quality: int, size: tuple[int, int], inter: bool = False) -> Tensor:
+        """Tables of z for latents of ``size`` (h, w): uint8 (1, hyper, ceil(h/4), ceil(w/4)) on the CPU.
+
+        ``inter``: of a frame that has one before it.
+        """
+        row = self._z_index[int(inter), _checked(quality)]
         return row[None, :, None, None].expand(1, self.config.hyper, *hyper_size(size))
 
     @torch.no_grad()

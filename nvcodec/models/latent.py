@@ -96,19 +96,20 @@ class LatentModel(nn.Module):
         each = quality.repeat_interleave(len(features) // clips)
         with self._precision(features):
             y = self.analysis(features, each).float()
-            z = self.hyper_encoder(y).float()
-        coded = self._code(y.unflatten(0, (clips, -1)), z.unflatten(0, (clips, -1)), quality)
+        coded = self._code(y.unflatten(0, (clips, -1)), quality)
         decoded = torch.stack([step.y_hat for step in coded], 1).flatten(0, 1)
         with self._precision(features):
             out = self.synthesis(decoded, each).float()
         return ClipOutput(out, torch.stack([step.bits_y + step.bits_z for step in coded], 1))
 
-    def _code(self, y: Tensor, z: Tensor, quality: Tensor) -> list[PriorOutput]:
-        """Frames of (N, T, ...) one after the other, each with the two before it."""
+    def _code(self, y: Tensor, quality: Tensor) -> list[PriorOutput]:
+        """Frames of latents (N, T, ...) one after the other, each with the two before it."""
         coded: list[PriorOutput] = []
         for t in range(y.shape[1]):
             last, older = (coded[t - back].y_hat if t >= back else None for back in (1, 2))
-            coded.append(self.prior(y[:, t], z[:, t], (last, older), quality, noise=self.training))
+            with self._precision(y):
+                z = self.hyper_encoder(y[:, t], last).float()
+            coded.append(self.prior(y[:, t], z, (last, older), quality, noise=self.training))
         return coded
 
     def _precision(self, like: Tensor) -> torch.autocast:

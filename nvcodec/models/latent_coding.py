@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,20 +16,13 @@ from nvcodec.models.integer import ACTIVATION_LIMIT
 from nvcodec.models.latents import UNIT
 
 
-class EncoderParts(Protocol):
-    """What of a model an encoder needs beside the prior; a LatentModel has it."""
+@dataclass(frozen=True)
+class EncoderParts:
+    """What of a model an encoder needs."""
 
-    @property
-    def analysis(self) -> nn.Module: ...
-    @property
-    def hyper_encoder(self) -> nn.Module: ...
-
-
-class Latents(NamedTuple):
-    """What a picture becomes, whatever frames came before it."""
-
-    y: Tensor  # float32 (1, 4 * latents, h, w), in quantisation steps
-    z: Tensor  # int32 (1, hyper, ceil(h / 4), ceil(w / 4))
+    analysis: nn.Module
+    hyper_encoder: nn.Module
+    exact: ExactPrior
 
 
 class FrameSymbols(NamedTuple):
@@ -38,30 +34,28 @@ class FrameSymbols(NamedTuple):
 
 
 @torch.no_grad()
-def analyse(model: EncoderParts, features: Tensor, quality: int, precision: str = "fp32") -> Latents:
-    """Latents of one picture's features (1, 96, h, w); ``precision`` "fp32" or "bf16"."""
-    device = features.device.type
-    if precision == "bf16":
-        with torch.autocast(device, torch.bfloat16):
-            y = model.analysis(features, quality).float()
-            z = model.hyper_encoder(y).float()
-    else:
-        with exact_fp32(device):
-            y = model.analysis(features, quality)
-            z = model.hyper_encoder(y)
-    return Latents(y, z.round().clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).to(torch.int32))
+def analyse(model: EncoderParts, features: Tensor, quality: int, precision: str = "fp32") -> Tensor:
+    """Latents y of one picture's features (1, 96, h, w): float32 (1, 4 * latents, h / 2, w / 2) in quantisation steps.
+
+    ``precision`` "fp32" or "bf16".
+    """
+    with _computed(features, precision):
+        y: Tensor = model.analysis(features, quality)
+    return y.float()
 
 
 @torch.no_grad()
 def latent_symbols(
-    exact: ExactPrior, latents: Latents, previous: Previous, quality: int, skip: int = 0
+    model: EncoderParts, y: Tensor, previous: Previous, quality: int, skip: int = 0, precision: str = "fp32"
 ) -> FrameSymbols:
-    """Symbols of a picture given the ``y_hat`` of the two before (None where there is none).
+    """Symbols of a picture's latents ``y`` given the ``y_hat`` of the two before (None where there is none).
 
     Elements under a table below ``skip`` become 0.
     """
-    y, z = latents
-    size = (y.shape[2], y.shape[3])
+    exact, size, last = model.exact, (y.shape[2], y.shape[3]), previous[0]
+    with _computed(y, precision):
+        z = model.hyper_encoder(y, None if last is None else last.float() * (1 / UNIT)).float()
+    z = z.round().clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).to(torch.int32)
     frame = exact.begin(z, previous, quality, size)
     wanted = split(y)
     means, first_indices = frame.first()
@@ -72,16 +66,16 @@ def latent_symbols(
     y_hat = merge(first_decoded, decoded(second, means))
     return FrameSymbols(
         (_flat(z), _flat(first), _flat(second)),
-        (_flat(exact.z_indices(quality, size)), _flat(first_indices), _flat(second_indices)),
+        (_flat(exact.z_indices(quality, size, last is not None)), _flat(first_indices), _flat(second_indices)),
         y_hat,
     )
 
 
-def frame_symbols(
-    model: EncoderParts, exact: ExactPrior, features: Tensor, previous: Previous, quality: int
-) -> FrameSymbols:
-    """:func:`analyse` and :func:`latent_symbols` of one picture's features (1, 96, h, w)."""
-    return latent_symbols(exact, analyse(model, features, quality), previous, quality)
+@contextmanager
+def _computed(like: Tensor, precision: str) -> Iterator[None]:
+    device = like.device.type
+    with torch.autocast(device, torch.bfloat16) if precision == "bf16" else exact_fp32(device):
+        yield
 
 
 @torch.no_grad()

@@ -14,7 +14,6 @@ from nvcodec.hardware import exact_fp32
 from nvcodec.models.integer import (
     ACTIVATION_LIMIT,
     ANCHORS,
-    QUALITIES,
     all_qualities,
     at_quality,
     floor_clip,
@@ -56,7 +55,8 @@ class Prior(nn.Module):
         if spread is not None:
             self._start_at(spread)
         start = self.bits.index_of(2.0) / _INDEX_SCALE
-        self.z_scale = nn.Parameter(torch.full((ANCHORS, config.hyper), start))
+        self.z_scale = nn.Parameter(torch.full((ANCHORS, config.hyper), start))  # of frames coded alone
+        self.z_scale_inter = nn.Parameter(torch.full((ANCHORS, config.hyper), start))  # of those behind another
 
     @torch.no_grad()
     def _start_at(self, spread: Tensor) -> None:
@@ -86,7 +86,8 @@ class Prior(nn.Module):
             size = (y.shape[1], y.shape[2])
             features = self.network.features(straight_through(z_rounded, z), (last, older), quality, size)
             y_hat, bits_y = self._code(y, features, last, quality, noise)
-            z_index = floor_clip(at_quality(self.z_scale * _INDEX_SCALE, quality) + 0.5, 0, TABLES - 1)
+            scale = self.z_scale if last is None else self.z_scale_inter
+            z_index = floor_clip(at_quality(scale * _INDEX_SCALE, quality) + 0.5, 0, TABLES - 1)
             bits_z = self._rate(z, z_rounded, z_index[:, None, None], noise)
             return PriorOutput((y_hat * (1 / UNIT)).permute(0, 3, 1, 2), bits_y, bits_z.sum((1, 2, 3)))
 
@@ -123,10 +124,10 @@ class Prior(nn.Module):
     @torch.no_grad()
     def export(self) -> dict[str, NDArray[Any]]:
         """The integers of :class:`nvcodec.models.exact_prior.ExactPrior`: the network's, and ``z_index`` uint8
-        (64 qualities, hyper), the tables of z.
+        (2, 64 qualities, hyper), the tables of z of frames coded alone and behind another.
 
         Raises ValueError where training ran away and a sum could be inexact.
         """
-        index = (all_qualities(self.z_scale * _INDEX_SCALE) + 0.5).floor().clamp(0, TABLES - 1)
-        assert len(index) == QUALITIES
+        scales = [all_qualities(scale * _INDEX_SCALE) for scale in (self.z_scale, self.z_scale_inter)]
+        index = (torch.stack(scales) + 0.5).floor().clamp(0, TABLES - 1)
         return {**self.network.export(), "z_index": index.cpu().numpy().astype(np.uint8)}

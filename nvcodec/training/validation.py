@@ -16,7 +16,7 @@ from nvcodec.errors import UsageError
 from nvcodec.metrics import psnr_from_mse
 from nvcodec.models.exact_prior import ExactPrior
 from nvcodec.models.latent import LatentModel
-from nvcodec.models.latent_coding import frame_symbols, synthesise
+from nvcodec.models.latent_coding import EncoderParts, analyse, latent_symbols, synthesise
 from nvcodec.models.planes import features_to_planes, planes_to_features
 from nvcodec.training.corpus import Frames, Split, planes
 
@@ -85,6 +85,7 @@ def _estimated(model: Any, device: str) -> Callable[[Frames, int], Figures]:
 
 def _coded(model: LatentModel, device: str, prior: ExactPrior | None) -> Callable[[Frames, int], Figures]:
     exact = prior or ExactPrior(model.config.prior, model.prior.export(), device)
+    parts = EncoderParts(model.analysis, model.hyper_encoder, exact)
 
     def measure(clip: Frames, quality: int) -> Figures:
         y, u, v = (plane[0].to(device) for plane in clip)
@@ -93,9 +94,9 @@ def _coded(model: LatentModel, device: str, prior: ExactPrior | None) -> Callabl
         history: list[Tensor] = []
         for picture in features.split(1):
             last, older = (history[-back] if len(history) >= back else None for back in (1, 2))
-            coded = frame_symbols(model, exact, picture, (last, older), quality)
-            parts = zip(coded.symbols, coded.indices, strict=True)
-            tables = [(s.numpy(), i.numpy().astype(np.uint16) + LATENT_TABLES.start) for s, i in parts]
+            coded = latent_symbols(parts, analyse(parts, picture, quality), (last, older), quality)
+            pairs = zip(coded.symbols, coded.indices, strict=True)
+            tables = [(s.numpy(), i.numpy().astype(np.uint16) + LATENT_TABLES.start) for s, i in pairs]
             bits.append(sum(code_length(symbols, indices, GGD) for symbols, indices in tables))
             history.append(coded.y_hat)
         shown = [synthesise(model.synthesis, y_hat, quality) for y_hat in history]  # one by one, as a decoder would

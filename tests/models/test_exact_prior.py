@@ -252,7 +252,7 @@ def test_tables_of_z():
     arrays = random_arrays(TINY, 0)
     indices = ExactPrior(TINY, arrays).z_indices(9, (5, 9))
     assert indices.shape == (1, 3, 2, 3) and indices.dtype == torch.uint8
-    assert np.array_equal(indices[0, :, 1, 2].numpy(), arrays["z_index"][9])
+    assert np.array_equal(indices[0, :, 1, 2].numpy(), arrays["z_index"][0, 9])
 
 
 HOSTILE = {

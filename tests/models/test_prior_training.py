@@ -39,7 +39,7 @@ def costs(prior: Prior, encoder: HyperEncoder, seed: int, noise: bool) -> tuple[
     first, second = pictures(seed)
     quality = torch.tensor([0.0, 20.0, 41.5, 63.0])
     intra = prior(first, encoder(first), (None, None), quality, noise)
-    inter = prior(second, encoder(second), (intra.y_hat.detach(), None), quality, noise)
+    inter = prior(second, encoder(second, intra.y_hat.detach()), (intra.y_hat.detach(), None), quality, noise)
     return tuple((out.bits_y + out.bits_z).sum() / first.numel() for out in (intra, inter))  # type: ignore[return-value]
 
 
@@ -100,7 +100,7 @@ def test_estimated_bits_are_the_coders(trained, inter):
     means, indices = frame.second(decoded(coded, means))
     bits += length(symbols(second_step, means), indices)
     assert float(out.bits_y) == pytest.approx(bits, rel=0.005)
-    z_indices = exact.z_indices(quality, (22, 40))
+    z_indices = exact.z_indices(quality, (22, 40), inter)
     assert z_indices.shape == z.shape == (1, CONFIG.hyper, *hyper_size((22, 40)))
     assert float(out.bits_z) == pytest.approx(length(z, z_indices), rel=0.01)
 

@@ -195,5 +195,5 @@ def random_arrays(config: Any, seed: int, strong: bool = False) -> Arrays:
         arrays[name + ".weight"] = weight.astype(np.int8)
         arrays[name + ".bias"] = bias.astype(np.int32)
         arrays[name + ".shift"] = shift.astype(np.uint8)
-    arrays["z_index"] = rng.integers(0, 64, (64, config.hyper)).astype(np.uint8)
+    arrays["z_index"] = rng.integers(0, 64, (2, 64, config.hyper)).astype(np.uint8)
     return arrays

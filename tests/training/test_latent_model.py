@@ -14,7 +14,7 @@ from nvcodec.entropy.tables import GAUSSIAN
 from nvcodec.errors import UsageError
 from nvcodec.models.exact_prior import ExactPrior
 from nvcodec.models.latent import LatentModel, latent_config
-from nvcodec.models.latent_coding import frame_symbols
+from nvcodec.models.latent_coding import EncoderParts, analyse, latent_symbols
 from nvcodec.models.planes import planes_to_features
 from nvcodec.models.prior_network import PriorConfig
 from nvcodec.models.quality import QUALITY_ANCHORS
@@ -61,16 +61,16 @@ def test_it_begins_as_a_transform_codec(tiny, clips):
 def test_the_estimate_is_what_the_tables_take(tiny, clips, quality):
     """And both roads decode the same latents: rates of every picture of the clip agree."""
     tiny.eval()
-    exact = ExactPrior(tiny.config.prior, tiny.prior.export())
+    parts = EncoderParts(tiny.analysis, tiny.hyper_encoder, ExactPrior(tiny.config.prior, tiny.prior.export()))
     with torch.no_grad():
         estimate = tiny.loss_terms(clips, torch.full((2,), float(quality))).bits
     features = planes_to_features(*(plane[0] for plane in clips))
     history = []
     for t, picture in enumerate(features.split(1)):
         previous = tuple(history[-back] if t >= back else None for back in (1, 2))
-        coded = frame_symbols(tiny, exact, picture, previous, quality)
-        parts = list(zip(coded.symbols, coded.indices, strict=True))
-        real = sum(code_length(s.numpy(), i.numpy().astype(np.uint16), GAUSSIAN) for s, i in parts)
+        coded = latent_symbols(parts, analyse(parts, picture, quality), previous, quality)
+        pairs = list(zip(coded.symbols, coded.indices, strict=True))
+        real = sum(code_length(s.numpy(), i.numpy().astype(np.uint16), GAUSSIAN) for s, i in pairs)
         assert real == pytest.approx(float(estimate[0, t]), rel=0.02)  # an untrained model's: escapes are many
         history.append(coded.y_hat)
     whole = torch.cat(coded.symbols).numpy(), torch.cat(coded.indices).numpy().astype(np.uint16)
