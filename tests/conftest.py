@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -138,3 +138,31 @@ def crop(carphone: Path, planes_of: Callable[..., list[list[np.ndarray]]]) -> Cr
         return out
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The weights file of a trained codec as it starts, of the smallest sizes; streams made with it find it."""
+    import torch
+
+    from nvcodec.entropy.tables import GGD, LATENT_TABLES
+    from nvcodec.models.latent import LatentConfig, LatentModel
+    from nvcodec.models.prior_network import PriorConfig
+    from nvcodec.models.transform import TransformConfig
+    from nvcodec.models.weights import pack_weights
+
+    prior = PriorConfig(hyper=4, hyper_width=8, width=16, temporal_blocks=1, blocks=1)
+    lambdas = [0.0005 * 2 ** (anchor / 8) for anchor in range(0, 64, 9)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        sizes = LatentConfig(TransformConfig(16, 1, 16, 1), prior)
+        model = LatentModel(sizes, lambdas, [GGD.sigma(i) for i in LATENT_TABLES], laplace=True)
+        with torch.no_grad():  # what starts at zero should count
+            for name, parameter in model.named_parameters():
+                if name.startswith("synthesis.head") or "change" in name:
+                    parameter.normal_(std=0.02)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    path.write_bytes(pack_weights(model, {"model": "tiny"}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NVCODEC_WEIGHTS", str(path))
+        yield path

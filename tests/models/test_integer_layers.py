@@ -25,7 +25,8 @@ from tests.oracles.prior_twin import at_quality as at_anchors
 
 def slow_linear(arrays: dict[str, np.ndarray], x: np.ndarray, low: int, quality: int = 0) -> np.ndarray:
     weight, bias, shift = (arrays[name].astype(np.int64) for name in ("weight", "bias", "shift"))
-    sums = x.astype(np.int64) @ weight.T + (bias[0] if len(bias) == 1 else at_anchors(bias, quality)) + (1 << (shift - 1))
+    row = bias[0] if len(bias) == 1 else at_anchors(bias, quality)
+    sums = x.astype(np.int64) @ weight.T + row + (1 << (shift - 1))
     assert np.abs(sums).max() < EXACT_LIMIT
     return np.clip(sums >> shift, low, 255)
 
