@@ -20,7 +20,7 @@ Plane = NDArray[Any]
 PSNR_CAP = 100.0
 """dB reported for identical planes, and never exceeded: a mean over frames stays finite."""
 
-_STRIP = 1 << 20  # samples compared at a time, so that the scratch memory is 8 MB for any picture size
+_STRIP = 1 << 15  # samples compared at a time: scratch memory that stays in a cache, and no call of threads
 
 
 def peak_value(bit_depth: int) -> int:
