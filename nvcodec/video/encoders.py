@@ -22,8 +22,10 @@ CONTAINERS = {
     ".avi": "avi",
     ".ts": "mpegts",
     ".y4m": "y4m",
+    ".png": "png",
 }
-"""Extension (lower case) to FFmpeg's muxer name, or "y4m": every container that can be written."""
+"""Extension (lower case) to FFmpeg's muxer name, or "y4m" or "png": everything that can be written."""
+RAW = {"y4m": "y4m is raw video", "png": "a PNG is lossless"}  # written without a video encoder
 
 _ALIASES = {
     "h264": "libx264",

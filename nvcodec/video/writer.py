@@ -15,9 +15,10 @@ import av
 
 from nvcodec.errors import OutputError, UsageError
 from nvcodec.format import Packet, Track, VideoFormat
-from nvcodec.video.encoders import CONTAINERS, choose_encoder
+from nvcodec.video.encoders import CONTAINERS, RAW, choose_encoder
 from nvcodec.video.muxer import Muxer
 from nvcodec.video.picture import Picture, check_picture
+from nvcodec.video.png import PngWriter
 from nvcodec.video.source import reason
 from nvcodec.video.tracks import track_name
 from nvcodec.video.y4m import Y4mWriter, lost_facts
@@ -52,17 +53,18 @@ class Writer:
         self._piped = self._name == "-" and isinstance(target, (str, Path))
         self._closed = False
         container = container or self._container(target)
-        if container == "y4m" and (vcodec or crf is not None):
-            raise UsageError("y4m is raw video: --vcodec and --crf do not apply")
-        encoder = None if container == "y4m" else choose_encoder(container, format, vcodec, crf, threads)
+        if container in RAW and (vcodec or crf is not None):
+            raise UsageError(f"{RAW[container]}: --vcodec and --crf do not apply")
+        encoder = None if container in RAW else choose_encoder(container, format, vcodec, crf, threads)
         self._muxer: Muxer | None = None
-        self._y4m: Y4mWriter | None = None
+        self._raw: Y4mWriter | PngWriter | None = None
         self._file, self._owned = self._open(target)
         with self._guard():
             if encoder is None:
-                self._y4m = Y4mWriter(self._file, format)
+                self._raw = PngWriter(self._file, format) if container == "png" else Y4mWriter(self._file, format)
                 names = [track_name(index, track) for index, track in enumerate(tracks)]
-                self._warnings = [f"{name} is dropped: y4m holds no tracks" for name in names] + lost_facts(format)
+                self._warnings = [f"{name} is dropped: {container} holds no tracks" for name in names]
+                self._warnings += lost_facts(format) if container == "y4m" else []
             else:
                 self._muxer = Muxer(self._file, container, format, encoder, tracks, threads)
                 self._warnings = self._muxer.warnings
@@ -95,7 +97,7 @@ class Writer:
         """Write one picture; timestamps must rise (y4m has none)."""
         check_picture(picture, self._format)
         with self._guard():
-            sink = self._muxer or self._y4m
+            sink = self._muxer or self._raw
             assert sink is not None
             sink.write(picture)
 
