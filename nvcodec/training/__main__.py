@@ -1,14 +1,14 @@
-"""``python -m nvcodec.training``: pack a corpus, train, show what a checkpoint reaches."""
+"""``python -m nvcodec.training``: pack a corpus, train, make weights that ship, print a log as CSV."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from nvcodec.errors import NvcodecError, UsageError
+from nvcodec.errors import NvcodecError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,11 +19,14 @@ def main(arguments: list[str] | None = None) -> int:
     except NvcodecError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+        return 141
 
 
 def _parser() -> argparse.ArgumentParser:
     from nvcodec.training.arguments import add_fields, add_packing
-    from nvcodec.training.settings import TrainSettings
+    from nvcodec.training.settings import CallSettings, ExportSettings, TrainSettings
 
     parser = argparse.ArgumentParser("python -m nvcodec.training", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -33,12 +36,20 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a model; a folder with a checkpoint is gone on with")
     train.add_argument("corpus", type=Path, nargs="+", help="packed folders")
     train.add_argument("out", type=Path, help="folder of checkpoints and the log")
-    train.add_argument("--start-from", type=Path, help="checkpoint whose mean weights to begin with")
-    train.add_argument("--device", default="auto")
-    train.add_argument("--threads", type=int, default=0, help="of the CPU, 0 = all")
-    train.add_argument("--stop-after", type=float, default=0.0, help="seconds of this call, after which it saves")
+    add_fields(train, CallSettings)
     add_fields(train, TrainSettings)
     train.set_defaults(run=_train)
+    export = commands.add_parser("export", help="make a file of weights and its model card from a run")
+    export.add_argument("checkpoint", metavar="RUN", type=Path, help="folder of a training, or one of its checkpoints")
+    export.add_argument("out", type=Path, help="folder of weights")
+    export.add_argument("--corpus", type=Path, nargs="+", default=[], help="packed folders to validate on")
+    export.add_argument("--default", action="store_true", help="encoders take these weights for their size")
+    add_fields(export, ExportSettings)
+    export.set_defaults(run=_export)
+    log = commands.add_parser("log", help="print logs of trainings as CSV, to be plotted")
+    log.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="folders of trainings")
+    log.add_argument("--kind", choices=("train", "validation"), default="train")
+    log.set_defaults(run=_log)
     return parser
 
 
@@ -50,59 +61,53 @@ def _pack(given: argparse.Namespace) -> int:
 
 
 def _train(given: argparse.Namespace) -> int:
-    import torch
-
-    from nvcodec.hardware import pick_device
     from nvcodec.training.arguments import from_fields
-    from nvcodec.training.checkpoint import checkpoints, load_checkpoint
-    from nvcodec.training.corpus import open_corpus, split_corpus
-    from nvcodec.training.loop import Trainer
-    from nvcodec.training.making import make_model
-    from nvcodec.training.settings import TrainSettings
-    from nvcodec.training.state import Training
-    from nvcodec.training.stop import stoppable
+    from nvcodec.training.run import run_training
+    from nvcodec.training.settings import CallSettings, TrainSettings
 
-    settings = from_fields(TrainSettings, given)
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    device = pick_device(given.device)
-    split = split_corpus([items for folder in given.corpus for items in open_corpus(folder)], settings.held_out)
-    torch.manual_seed(settings.seed)
-    training = Training(make_model(settings.model).to(device), settings)
-    if checkpoints(given.out):
-        state = load_checkpoint(given.out)
-        _check_same(settings, state.settings)
-        training.resume(state)
-        print(f"going on from step {state.step}", file=sys.stderr)
-    elif given.start_from is not None:
-        training.start_from(load_checkpoint(given.start_from))
-    with stoppable(given.stop_after) as stop:
-        reason = Trainer(training, split, given.out, device=device, report=_show).run(stop)
-    print(f"{reason} at step {training.step} after {training.seconds:.0f} s", file=sys.stderr)
+    settings, call = from_fields(TrainSettings, given), from_fields(CallSettings, given)
+    ended = run_training(given.corpus, given.out, settings, call, _show)
+    print(f"{ended.reason} at step {ended.step} after {ended.seconds:.0f} s", file=sys.stderr)
     return 0
 
 
-def _check_same(mine: Any, before: Any) -> None:
-    """A training may be made longer and watched otherwise; nothing else changes on the way."""
-    free = ("steps", "seconds", "log_every", "validate_every", "checkpoint_minutes", "decay")
-    now = replace(mine, **{name: getattr(before, name) for name in free})
-    if now != before:
-        odd = [f.name for f in fields(mine) if getattr(now, f.name) != getattr(before, f.name)]
-        raise UsageError(f"the training in this folder has other settings: {', '.join(odd)}")
+def _export(given: argparse.Namespace) -> int:
+    from nvcodec.training.arguments import from_fields
+    from nvcodec.training.export import export, set_default
+    from nvcodec.training.log import validation_line
+    from nvcodec.training.settings import ExportSettings
+
+    made = export(given.checkpoint, given.out, given.corpus, from_fields(ExportSettings, given))
+    if given.default:
+        set_default(given.out, made.size, made.id)
+    for row in made.rows:
+        print(validation_line(row))
+    print(f"{made.path}: {made.bytes} bytes, model card {made.card.name}")
+    return 0
+
+
+def _log(given: argparse.Namespace) -> int:
+    from nvcodec.training.log import csv_lines
+
+    for line in csv_lines(given.runs, given.kind):
+        print(line)
+    sys.stdout.flush()
+    return 0
 
 
 def _show(kind: str, row: dict[str, Any]) -> None:
+    from nvcodec.training.log import validation_line
+
+    if kind == "start" and row["step"]:
+        print(f"going on from step {row['step']}", file=sys.stderr)
+    if kind == "start" and row["grown"]:
+        print(f"the model has grown since the checkpoint: {', '.join(row['grown'])}", file=sys.stderr)
     if kind == "validation":
         for each in row["rows"]:
-            rates = " ".join(f"{value:.4f}" for value in each["bpp"])
-            levels = " ".join(f"{value:.2f}" for value in each["psnr"])
-            print(f"step {row['step']} q {each['quality']}: bpp {rates} | dB {levels}", flush=True)
-        return
-    print(
-        f"step {row['step']} {row['progress']:.1%} loss {row['loss']:.4f} bpp {row['bpp']:.4f} mse {row['mse']:.2f}",
-        file=sys.stderr,
-        flush=True,
-    )
+            print(f"step {row['step']} {validation_line(each)}", flush=True)
+    if kind == "train":
+        values = " ".join(f"{name} {row[name]:.{digits}f}" for name, digits in (("loss", 4), ("bpp", 4), ("mse", 2)))
+        print(f"step {row['step']} {row['progress']:.1%} {values}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

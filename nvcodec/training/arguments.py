@@ -15,7 +15,8 @@ def add_fields(parser: argparse.ArgumentParser, kind: Any) -> None:
     """An option for each field of a dataclass whose fields all have defaults of simple types."""
     for field in fields(kind):
         name = "--" + field.name.replace("_", "-")
-        parser.add_argument(name, type=type(field.default), default=field.default, help=f"default {field.default!r}")
+        text = str(field.metadata["help"]).replace("%", "%%")
+        parser.add_argument(name, type=type(field.default), default=field.default, help=text)
 
 
 def from_fields(kind: Any, given: argparse.Namespace) -> Any:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from nvcodec.errors import InputError, OutputError, UsageError
+from nvcodec.training.history import Circumstances, Stage, checked_progress, stages_from_json
 from nvcodec.training.settings import TrainSettings
 
 FORMAT = "nvcodec checkpoint 1"
 MANIFEST = "manifest.json"
 PART_BYTES = 15 << 20  # of tensors in a part; a part stays below 16 MB with its header
 KEPT = 2
+_MAX_MANIFEST = 1 << 23
 _MAX_PARTS = 1024
 _MAX_PART_BYTES = 1 << 30  # read at most: a part may hold one tensor that is larger than PART_BYTES
 
@@ -40,6 +42,13 @@ class State:
     seconds: float  # spent in training so far
     settings: TrainSettings
     tensors: dict[str, Tensor]  # "model/NAME", "average/NAME", "adam/NAME/KEY"
+    earlier: tuple[Stage, ...] = ()  # the stages that it started from
+    where: Circumstances = field(default_factory=Circumstances)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The whole way to this state, the earliest stage first."""
+        return *self.earlier, Stage(self.step, self.seconds, self.settings, self.where)
 
 
 def save_checkpoint(folder: Path, state: State) -> Path:
@@ -55,7 +64,8 @@ def save_checkpoint(folder: Path, state: State) -> Path:
             _write(work / name, data)
             parts.append({"file": name, "sha256": hashlib.sha256(data).hexdigest()})
         head = {"format": FORMAT, "step": state.step, "seconds": state.seconds}
-        manifest = {**head, "settings": state.settings.to_json(), "parts": parts}
+        way = {"earlier": [stage.to_json() for stage in state.earlier], "where": asdict(state.where)}
+        manifest = {**head, "settings": state.settings.to_json(), **way, "parts": parts}
         _write(work / MANIFEST, json.dumps(manifest, indent=1).encode())
         shutil.rmtree(target, ignore_errors=True)
         work.rename(target)
@@ -101,19 +111,19 @@ def load_checkpoint(path: Path) -> State:
     inside = checkpoints(path)
     folder = inside[-1] if inside else path
     try:
-        manifest = json.loads(_read(folder / MANIFEST, 1 << 20))
+        manifest = json.loads(_read(folder / MANIFEST, _MAX_MANIFEST))
         if manifest["format"] != FORMAT:
             raise ValueError(f"not of the form {FORMAT!r}")
-        step, seconds = manifest["step"], manifest["seconds"]
-        if type(step) is not int or step < 0 or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e10:
-            raise ValueError("impossible step or seconds")
+        step, seconds = checked_progress(manifest["step"], manifest["seconds"])
         settings = TrainSettings.from_json(manifest["settings"])
+        earlier = stages_from_json(manifest.get("earlier", []))  # earlier checkpoints do not tell where they come from
+        where = Circumstances.from_json(manifest["where"]) if "where" in manifest else Circumstances()
         tensors = _load_parts(folder, manifest["parts"])
     except OSError as error:
         raise InputError(f"{folder}: no checkpoint ({error.strerror or error})") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError, UsageError) as error:
         raise InputError(f"{folder}: not a checkpoint: {error}") from None
-    return State(step, float(seconds), settings, tensors)
+    return State(step, seconds, settings, tensors, earlier, where)
 
 
 def _load_parts(folder: Path, parts: Any) -> dict[str, Tensor]:
@@ -134,18 +144,21 @@ def _read(path: Path, limit: int) -> bytes:
     return path.read_bytes()
 
 
-def restore(target: Mapping[str, Tensor], tensors: Mapping[str, Tensor], prefix: str) -> None:
+def restore(target: Mapping[str, Tensor], tensors: Mapping[str, Tensor], prefix: str) -> list[str]:
     """Copy the tensors named ``prefix`` + name into ``target``.
 
+    A model that has grown since keeps what the checkpoint lacks as it is; those names are returned.
+
     Raises:
-        InputError: names, shapes or types are not those of ``target``.
+        InputError: there are other names, or shapes and types are not those of ``target``.
     """
     there = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-    if set(there) != set(target):
-        odd = sorted(set(there) ^ set(target))[:3]
+    if not there or not set(there) <= set(target):
+        odd = sorted(set(there) - set(target) or target)[:3]
         raise InputError(f"the checkpoint is of another model: {', '.join(odd)}")
     with torch.no_grad():
-        for name, tensor in target.items():
-            if there[name].shape != tensor.shape or there[name].dtype != tensor.dtype:
-                raise InputError(f"the checkpoint is of another model: {name} is {tuple(there[name].shape)}")
-            tensor.copy_(there[name])
+        for name, tensor in there.items():
+            if tensor.shape != target[name].shape or tensor.dtype != target[name].dtype:
+                raise InputError(f"the checkpoint is of another model: {name} is {tuple(tensor.shape)}")
+            target[name].copy_(tensor)
+    return sorted(set(target) - set(there))

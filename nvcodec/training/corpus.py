@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ Frames = tuple[Tensor, Tensor, Tensor]
 
 _MAX_INDEX = 64 << 20  # bytes
 _MAX_SIZE, _MAX_FRAMES = 4096, 256
+_NAMED = 12  # families of sources in a summary
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class Items:
     @property
     def frames(self) -> int:
         return self.samples.shape[1]
+
+    @property
+    def summary(self) -> str:
+        """A line for logs and model cards: how many items of how many sources, and the largest families of them."""
+        what = "pictures" if self.frames == 1 else f"clips of {self.frames} pictures"
+        families = Counter(source.partition("/")[0][:40] for source in self.sources).most_common()
+        named = ", ".join(f"{name} {count}" for name, count in families[:_NAMED])
+        more = f" and {len(families) - _NAMED} more" * (len(families) > _NAMED)
+        digest = hashlib.sha256("\n".join(self.sources).encode()).hexdigest()[:8]
+        size, sources = f"{self.size}x{self.size}", len(set(self.sources))
+        return f"{len(self.sources)} {what} of {size} from {sources} sources ({named}{more}; index {digest})"
 
 
 def open_corpus(folder: Path) -> list[Items]:
@@ -52,7 +65,8 @@ def open_corpus(folder: Path) -> list[Items]:
             raise ValueError(f"not of the form {FORMAT!r}")
         return [_map(folder, entry, index["size"]) for entry in index["arrays"]]
     except OSError as error:
-        raise InputError(f"{folder}: no packed corpus ({error.strerror or error})") from None
+        hint = "python -m nvcodec.training pack makes one"
+        raise InputError(f"{folder}: no packed corpus ({error.strerror or error}); {hint}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: {error}") from None
 

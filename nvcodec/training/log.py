@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,50 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a log of a training: {error}") from None
     return rows
+
+
+def validation_line(row: dict[str, Any]) -> str:
+    """What clips reach at a quality: bpp and PSNR of each picture of a clip."""
+    rates = " ".join(f"{value:.4f}" for value in row["bpp"])
+    levels = " ".join(f"{value:.2f}" for value in row["psnr"])
+    return f"q {row['quality']}: bpp {rates} | dB {levels}"
+
+
+def csv_lines(runs: Iterable[Path], kind: str) -> Iterator[str]:
+    """Rows of logs as CSV with a head: of ``kind`` "train", or one a quality and picture of a clip of "validation".
+
+    Raises:
+        InputError: a run has no log, or a damaged one.
+    """
+    names = ("loss", "bpp", "mse", "norm", "lr") if kind == "train" else ("quality", "position", "bpp", "psnr")
+    yield _csv(("run", "step", "seconds", *names))
+    for run in runs:
+        path = run / LOG_NAME
+        if not path.exists():
+            raise InputError(f"{run}: no log of a training")
+        try:
+            for row in read_log(path):
+                if row.get("kind") == kind:
+                    yield from (
+                        _csv((run.name, row["step"], row["seconds"], *values)) for values in _values(row, names)
+                    )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: not a log of a training: {error}") from None
+
+
+def _values(row: dict[str, Any], names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    if "rows" not in row:
+        yield tuple(row[name] for name in names)
+        return
+    for each in row["rows"]:
+        for position, (bpp, psnr) in enumerate(zip(each["bpp"], each["psnr"], strict=False)):
+            yield each["quality"], position, bpp, psnr
+
+
+def _csv(values: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
 
 
 class Log:

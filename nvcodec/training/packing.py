@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.errors import InputError, OutputError, UsageError
+from nvcodec.training.settings import setting
 
 Samples = NDArray[np.uint8]
 Picture = tuple[Samples, Samples, Samples]  # y (H, W), u and v (ceil(H/2), ceil(W/2))
@@ -36,12 +37,12 @@ _MAX_SIDECAR = 64 << 20  # bytes
 class Packing:
     """How sources are cut."""
 
-    size: int = 256  # side of a piece in luma samples, a multiple of 16
-    frames: int = 7  # pictures of a clip
-    every: int = 1  # of so many runs of ``frames`` pictures, one is taken
-    limit: int = 0  # clips of one source at most, 0 = no limit
-    stills: str = ""  # videos of this name (a pattern) are lists of unrelated pictures
-    seed: int = 0  # of the places of the pieces
+    size: int = setting(256, "side of a piece in luma samples, a multiple of 16")
+    frames: int = setting(7, "pictures of a clip")
+    every: int = setting(1, "of so many runs of --frames pictures, one is taken")
+    limit: int = setting(0, "clips of one source at most (default: no limit)")
+    stills: str = setting("", "videos of this name (a pattern) are lists of unrelated pictures")
+    seed: int = setting(0, "of the places of the pieces (default: 0)")
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size % 16 or self.frames < 1 or self.every < 1 or self.limit < 0:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nvcodec.errors import InputError
 from nvcodec.training.checkpoint import State, restore
+from nvcodec.training.history import MAX_STAGES, Circumstances, Stage
 from nvcodec.training.settings import TrainSettings
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -21,6 +22,9 @@ class Training:
     def __init__(self, model: nn.Module, settings: TrainSettings) -> None:
         self.model, self.settings = model, settings
         self.step, self.seconds = 0, 0.0
+        self.earlier: tuple[Stage, ...] = ()  # what the weights learned before this stage
+        self.where = Circumstances()
+        self.grown: list[str] = []  # what the model has and the state that it was restored from had not
         words = tuple(word for word in settings.frozen.split(",") if word)
         self.trained: dict[str, nn.Parameter] = {}
         for name, parameter in model.named_parameters():
@@ -65,19 +69,21 @@ class Training:
         for name, parameter in self.trained.items():
             for key, value in self._optimiser.state.get(parameter, {}).items():
                 tensors[f"adam/{name}/{key}"] = value
-        return State(self.step, self.seconds, self.settings, tensors)
+        return State(self.step, self.seconds, self.settings, tensors, self.earlier, self.where)
 
     def resume(self, state: State) -> None:
         """Go on from a state, bit for bit. Raises InputError if it is of another model."""
-        restore(self.model.state_dict(), state.tensors, "model/")
+        self.grown = restore(self.model.state_dict(), state.tensors, "model/")
         restore(self.average, state.tensors, "average/")
         self._restore_moments(state)
         self.step, self.seconds = state.step, state.seconds
+        self.earlier, self.where = state.earlier, state.where.joined(self.where)
 
     def start_from(self, state: State) -> None:
         """Take the mean weights of another training, e.g. of the stage before. Raises InputError."""
-        restore(self.model.state_dict(), state.tensors, "average/")
+        self.grown = restore(self.model.state_dict(), state.tensors, "average/")
         restore(self.average, state.tensors, "average/")
+        self.earlier = state.stages[-MAX_STAGES:]
 
     def _restore_moments(self, state: State) -> None:
         """A parameter that no loss has touched yet has no moments."""
