@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("evaluate", "measure an nvc file against its source: size, PSNR, MS-SSIM, speed"),
     "rd": ("rd", "measure rate-distortion curves of codecs and classical anchors"),
     "report": ("report", "curves, BD-rates and tables of what rd measured"),
+    "train": ("train", "train the networks of the trained codecs"),
     "codecs": ("codecs", "list the codecs"),
     "completion": ("completion", "print a completion script for bash or zsh"),
 }
