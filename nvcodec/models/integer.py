@@ -247,7 +247,8 @@ class _ShiftedSums(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         height, width, around = x.shape[1], x.shape[2], kernel // 2
         padded = nn.functional.pad(x, (0, 0, around, around, around, around))
-        taps, total = weight.t().contiguous(), bias.expand_as(x).contiguous()
+        taps = weight.t().contiguous()
+        total = bias.expand_as(x).clone(memory_format=torch.contiguous_format)  # a copy even at a single place
         for k in range(kernel * kernel):
             row, column = divmod(k, kernel)
             total.addcmul_(padded[:, row : row + height, column : column + width], taps[k])

@@ -94,6 +94,17 @@ def test_a_depthwise_layer(seed, kernel, rows, columns):
     assert torch.equal(layer(x), twin(x))
 
 
+@pytest.mark.parametrize("places", [(1, 1, 1), (1, 2, 1)])
+def test_a_frozen_layer_stays_as_it_is(places):
+    """Sums are written over in place; at a single place they once shared the memory of the biases."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        layer, _ = frozen_twin(IntegerDepthwise(4, 3, relu=True), IntegerDepthwise(4, 3, relu=True))
+        x = torch.randint(0, 256, (*places, 4)).float()
+        first = layer(x).clone()
+        assert torch.equal(layer(x), first) and torch.equal(layer(x), first)
+
+
 def test_weights_use_their_bits():
     """The power of two of each output is the largest that holds its weights: seven bits and a sign."""
     layer = IntegerLinear(40, 30)
