@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -63,15 +63,19 @@ class Model:
 def read_weights(path: Path) -> Weights:
     """The contents of a file. Raises InputError for one that cannot be read, FormatError, UnsupportedError."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        stat = path.stat()
+        if stat.st_size > MAX_BYTES:
             raise FormatError(f"{path}: not a file of weights: it is too large")
-        data = path.read_bytes()
+        return _read(path.resolve(), stat.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-    try:
-        return parse_weights(data)
     except FormatError as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, stamp: int) -> Weights:
+    return parse_weights(path.read_bytes())
 
 
 def weight_files() -> Iterator[Path]:
@@ -140,19 +144,17 @@ def named_weights(model: str | None) -> Path:
 
 def load_model(path: Path, device: str = "cpu") -> Model:
     """The networks of a file, made once a process. Raises what :func:`read_weights` and :meth:`Model.of` do."""
-    try:
-        stamp = path.stat().st_mtime_ns
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    return _load(path.resolve(), stamp, device)
+    weights = read_weights(path)
+    key = id(weights), device
+    if key not in _models or _models[key].weights is not weights:
+        try:
+            _models[key] = Model.of(weights, device)
+        except FormatError as error:
+            raise type(error)(f"{path}: {error}") from None
+    return _models[key]
 
 
-@cache
-def _load(path: Path, stamp: int, device: str) -> Model:
-    try:
-        return Model.of(read_weights(path), device)
-    except FormatError as error:
-        raise type(error)(f"{path}: {error}") if str(path) not in str(error) else error from None
+_models: dict[tuple[int, str], Model] = {}  # of weights that are held by what they made
 
 
 def stored_model(model_id: bytes, device: str = "cpu") -> Model:
