@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nvcodec.errors import InputError
-from nvcodec.study.points import NeuralSpec, Point
+from nvcodec.study.points import Point
 from nvcodec.study.rawfiles import is_raw, parse_name
 from nvcodec.study.rows import Row
 from nvcodec.study.settings import StudySettings
+from nvcodec.study.specs import NeuralSpec
 from nvcodec.video import Reader, probe
 
 # Seconds a megapixel of 4:2:0 video on one core of the 2020s, in orders of magnitude; rows that exist replace them.
@@ -20,6 +21,7 @@ _ANCHORS = {"x264": 0.05, "x265": 0.15, "svtav1": 0.06, "aom": 0.6, "vvenc": 1.5
 _ANCHOR_PRESETS = {"veryslow": 8.0, "placebo": 20.0, "slower": 4.0, "slow": 2.0, "veryfast": 0.4, "ultrafast": 0.15}
 _PRESETS = {"faster": 1.5, "fast": 4.0, "medium": 12.0, "slow": 40.0, "slower": 120.0}
 _FEWEST = {"faster": 6.0, "fast": 15.0, "medium": 40.0, "slow": 100.0, "slower": 240.0}  # seconds of the least steps
+_TRAINED = 1.0  # encoding and decoding with the smallest size
 _MEASURING = 0.2  # decoding and all metrics
 _START = 5.0  # seconds of three processes that start
 
@@ -82,6 +84,8 @@ class Estimates:
             return spec.time_budget
         if known := self._measured.get(point.label):
             return math.exp(sum(known) / len(known)) * clip.megapixels
+        if isinstance(spec, NeuralSpec) and spec.model is not None:
+            return _TRAINED * clip.megapixels
         if isinstance(spec, NeuralSpec):
             preset = spec.preset or "medium"
             return max(_PRESETS[preset] * clip.megapixels, _FEWEST[preset])

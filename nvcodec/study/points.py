@@ -6,56 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nvcodec.codecs.base import PRESETS
-from nvcodec.codecs.registry import AUTO, CODECS, get_codec
 from nvcodec.errors import InputError, NvcodecError, UsageError
 from nvcodec.study.anchors import AnchorSpec, check_available
-from nvcodec.study.durations import duration_text, read_duration
 from nvcodec.study.settings import StudySettings
 from nvcodec.study.sources import clip_digest
+from nvcodec.study.specs import NeuralSpec
 
 QUALITY_SPAN = (12.0, 52.0)  # what points are spread over: the ends of the dial serve few
 SUFFIXES = frozenset([".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y4m", ".yuv"])
-
-
-@dataclass(frozen=True)
-class NeuralSpec:
-    """A codec of ours and its effort: a preset, or a time budget in seconds."""
-
-    codec: str
-    preset: str | None = None
-    time_budget: float | None = None
-
-    @classmethod
-    def parse(cls, text: str, settings: StudySettings) -> NeuralSpec:
-        """``NAME[:EFFORT]``, the effort a preset or a duration; the study's own where it names none.
-
-        Raises:
-            UsageError: no such codec, or an effort that is neither.
-        """
-        name, colon, effort = text.partition(":")
-        name = AUTO if name == "auto" else name
-        if name not in CODECS:
-            get_codec(name)  # which says what there is
-        if not colon:
-            preset = settings.preset or ("medium" if settings.time_budget is None else None)
-            return cls(name, preset, settings.time_budget)
-        if effort in PRESETS:
-            return cls(name, effort)
-        seconds = read_duration(effort)
-        if seconds is None or seconds < 1:
-            raise UsageError(f"{effort!r} of {text!r} is neither a preset ({', '.join(PRESETS)}) nor a time such as 2m")
-        return cls(name, None, seconds)
-
-    @property
-    def family(self) -> str:
-        """ "fitted" or "trained"."""
-        return get_codec(self.codec).family
-
-    @property
-    def configuration(self) -> str:
-        """ "fast", or "2m"."""
-        return self.preset if self.preset is not None else duration_text(self.time_budget or 0)
 
 
 @dataclass(frozen=True)
@@ -127,11 +85,12 @@ def plan(clips: Sequence[Path], settings: StudySettings, on_problem: OnProblem =
     ``on_problem`` gets a UsageError for an encoder that the ffmpeg lacks; where it returns, the rest goes on.
 
     Raises:
-        UsageError: an unknown codec, anchor or effort; nothing to run.
+        UsageError: an unknown codec, anchor or effort; a quality that a codec does not have; nothing to run.
+        InputError, FormatError: weights that cannot be read.
     """
     qualities = settings.qualities or spread(settings.points)
     anchors = [AnchorSpec.parse(name) for name in dict.fromkeys(settings.anchors) if name != "none"]
-    ours = [NeuralSpec.parse(name, settings) for name in dict.fromkeys(settings.codecs) if name != "none"]
+    ours = _ours(settings, qualities)
     if not anchors and not ours:
         raise UsageError("neither codecs nor anchors are named")
     anchors = [anchor for anchor in anchors if _runs(anchor, settings, on_problem)]
@@ -140,10 +99,23 @@ def plan(clips: Sequence[Path], settings: StudySettings, on_problem: OnProblem =
         digest = clip_digest(clip)
         for anchor in dict.fromkeys(anchors):
             crfs = settings.crfs or anchor.ladder(settings.anchor_points)
-            points += [Point(clip, digest, anchor, crf, _options(settings, anchor=True)) for crf in crfs]
-        for spec in dict.fromkeys(ours):
-            points += [Point(clip, digest, spec, quality, _options(settings)) for quality in qualities]
+            points += [Point(clip, digest, anchor, crf, _options(settings, anchor)) for crf in crfs]
+        for spec in ours:
+            points += [Point(clip, digest, spec, quality, _options(settings, spec)) for quality in qualities]
     return list(dict.fromkeys(points))
+
+
+def _ours(settings: StudySettings, qualities: Iterable[float]) -> list[NeuralSpec]:
+    """Our codecs, each once. Raises UsageError where two have one name, or lack one of the qualities."""
+    specs = {NeuralSpec.parse(name, settings): name for name in dict.fromkeys(settings.codecs) if name != "none"}
+    by_label: dict[tuple[str, str], NeuralSpec] = {}
+    for spec, name in specs.items():
+        other = by_label.setdefault((spec.codec, spec.configuration), spec)
+        if other != spec:
+            raise UsageError(f"{specs[other]} and {name} have one name, and curves are told apart by it")
+        for quality in qualities:
+            spec.check_quality(quality)
+    return list(specs)
 
 
 def _runs(anchor: AnchorSpec, settings: StudySettings, on_problem: OnProblem) -> bool:
@@ -157,12 +129,14 @@ def _runs(anchor: AnchorSpec, settings: StudySettings, on_problem: OnProblem) ->
     return True
 
 
-def _options(settings: StudySettings, anchor: bool = False) -> str:
+def _options(settings: StudySettings, spec: NeuralSpec | AnchorSpec) -> str:
     """What else changes a point's result. Metrics do not: they are measured again only by a new file of results."""
+    weights = f"{spec.weights} {spec.digest}".strip() if isinstance(spec, NeuralSpec) else ""
     said = {
         "frames": settings.frames,
         "crop": None if settings.crop is None else "{}x{}".format(*settings.crop),
-        "keyint": settings.keyint if anchor else None,
-        "seed": None if anchor else settings.seed or None,
+        "keyint": settings.keyint if isinstance(spec, AnchorSpec) else None,
+        "seed": None if isinstance(spec, AnchorSpec) or weights else settings.seed or None,
+        "weights": weights or None,
     }
     return " ".join(f"{name} {value}" for name, value in said.items() if value is not None)

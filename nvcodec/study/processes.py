@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,16 @@ class Finished:
 
 
 def run_measured(
-    command: Sequence[str], check: bool = True, limit: float | None = None, capture: bool = False
+    command: Sequence[str],
+    check: bool = True,
+    limit: float | None = None,
+    capture: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Runs a command and waits for it, at most ``limit`` seconds.
 
-    stderr is passed through, or with ``capture`` kept back; its last line then is part of the error.
+    stderr is passed through, or with ``capture`` kept back; its last line then is part of the error. ``environment``
+    holds variables beside this process's own.
 
     Raises:
         NvcodecError: it could not be started, took too long, or ended with another code than 0 unless ``check`` is off.
@@ -69,7 +74,7 @@ def run_measured(
         report, output, errors = (Path(folder, name) for name in ("report", "stdout", "stderr"))
         with output.open("w") as stdout, errors.open("w") as stderr:
             spawn = (sys.executable, "-ISs", str(_SPAWN), str(os.getpid()), str(report), *command)
-            _run_group(spawn, stdout, stderr if capture else None, limit)
+            _run_group(spawn, stdout, stderr if capture else None, limit, {**os.environ, **(environment or {})})
         if not report.exists():
             raise NvcodecError(f"could not run: {' '.join(command)}")
         try:
@@ -97,10 +102,14 @@ def kill_running() -> None:
                 os.killpg(group, signal.SIGKILL)
 
 
-def _run_group(command: Sequence[str], stdout: Any, stderr: Any, limit: float | None) -> None:
+def _run_group(
+    command: Sequence[str], stdout: Any, stderr: Any, limit: float | None, environment: Mapping[str, str]
+) -> None:
     """Runs to the end; an interrupt or the limit ends the command and all that it started."""
     with _lock:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, process_group=0)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, process_group=0, env=environment
+        )
         _running.add(process.pid)
     try:
         process.wait(limit)

@@ -25,11 +25,12 @@ from nvcodec.study import anchors, neural, sources
 from nvcodec.study.coded import Coded, Source
 from nvcodec.study.measure import measure_command, why_no_vmaf
 from nvcodec.study.pictures import PictureJob, picture_folder, why_no_pictures
-from nvcodec.study.points import NeuralSpec, Point
+from nvcodec.study.points import Point
 from nvcodec.study.processes import kill_running, run_measured
 from nvcodec.study.results import Results
 from nvcodec.study.rows import Row
 from nvcodec.study.settings import StudySettings
+from nvcodec.study.specs import NeuralSpec
 
 
 @dataclass(frozen=True)

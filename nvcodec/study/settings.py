@@ -17,7 +17,8 @@ class StudySettings:
 
     codecs: tuple[str, ...] = option(
         ("auto",),
-        "codecs of ours, NAME or NAME:EFFORT with a preset or a time, as in hnerv:fast,hnerv:2m (default: auto)",
+        "codecs of ours, NAME[:EFFORT] with a preset or a time as in hnerv:fast,hnerv:2m; trained ones NAME[:MODEL]"
+        " with a size or a file of weights as in stem:s (default: auto)",
         parse="names",
     )
     anchors: tuple[str, ...] = option(
@@ -29,7 +30,7 @@ class StudySettings:
     qualities: tuple[float, ...] | None = option(None, "the points themselves, as in 16,28,40", parse="numbers")
     anchor_points: int = option(6, "rate points an anchor (default: 6)")
     crfs: tuple[float, ...] | None = option(None, "the anchors' points themselves, as in 22,27,32,37", parse="numbers")
-    preset: str | None = option(None, "effort of codecs that name none (default: medium)", choices=PRESETS)
+    preset: str | None = option(None, "effort of fitted codecs that name none (default: medium)", choices=PRESETS)
     time_budget: float | None = option(None, "the same as a time, for each point (30s, 5m)", parse="duration")
     frames: int | None = option(None, "only the first N frames of each clip")
     crop: tuple[int, int] | None = option(None, "only the middle of each picture, WIDTHxHEIGHT", parse="shape")

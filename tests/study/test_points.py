@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from nvcodec.errors import InputError, UsageError
 from nvcodec.study.durations import duration_text, read_duration
-from nvcodec.study.points import NeuralSpec, find_clips, plan, spread
+from nvcodec.study.points import find_clips, plan, spread
 from nvcodec.study.settings import StudySettings
+from nvcodec.study.specs import NeuralSpec
 
 
 @pytest.fixture
