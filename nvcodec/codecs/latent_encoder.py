@@ -182,6 +182,7 @@ class LatentEncoder:
             psnr=psnr,
             estimated_bytes=estimated,
             goal_met=met,
+            best=trial.quality == QUALITIES - 1,
             seconds=time.monotonic() - self.started,
             modelled_bytes=estimated,
             notes={"quality": float(trial.quality), "passes": float(self.passes)},

@@ -27,6 +27,7 @@ from nvcodec.models.weights import ID_BYTES, MAX_BYTES, Weights, load_transform,
 VARIABLE = "NVCODEC_WEIGHTS"
 SUFFIX = ".safetensors"
 FOLDER = Path(__file__).parent.parent / "weights"
+_chosen: list[Path] = []  # files that this process was told of by name
 _LAMBDAS = [1.0] * len(QUALITY_ANCHORS)  # decide a start, which the file's numbers replace
 
 
@@ -80,8 +81,8 @@ def _read(path: Path, stamp: int) -> Weights:
 
 def weight_files() -> Iterator[Path]:
     """Every file that an id is looked for in: the package's, then those of NVCODEC_WEIGHTS."""
-    named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    for path in (FOLDER, *(Path(place) for place in named if place)):
+    named = [Path(place) for place in os.environ.get(VARIABLE, "").split(os.pathsep) if place]
+    for path in (FOLDER, *named, *_chosen):
         yield from sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
 
 
@@ -137,6 +138,8 @@ def named_weights(model: str | None) -> Path:
     if model.endswith(SUFFIX) or os.sep in model:
         if not Path(model).is_file():
             raise InputError(f"{model}: no such file of weights")
+        if Path(model) not in _chosen:
+            _chosen.append(Path(model))
         return Path(model)
     known = f"there are: {', '.join(sizes) or 'none'}" if model not in CONFIGS else "none are shipped for it yet"
     raise UsageError(f"no weights for model {model!r}; {known}, or a file *{SUFFIX}")
