@@ -39,7 +39,7 @@ class Reporter:
                 writer,
                 status.progress,
                 status.step,
-                status.psnr,
+                status.psnr or None,  # 0: not known yet
                 self._predict(writer, status.bits / 8, frames),
             )
 
