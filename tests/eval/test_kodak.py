@@ -9,7 +9,9 @@ import pytest
 
 pytest.importorskip("imageio_ffmpeg")
 pytest.importorskip("ffmpeg")
-Pillow = pytest.importorskip("PIL.Image")
+pytest.importorskip("PIL")
+
+from PIL import Image as Pillow
 
 import eval.kodak as kodak
 from eval.kodak_codecs import Jpeg, load_image
