@@ -50,7 +50,7 @@ class Reporter:
         self._report(self.frames_done, writer, 0.0, payload.steps, payload.psnr, self._predict(writer, 0, 0))
 
     def _report(
-        self, done: int, writer: Writer | None, part: float, step: int, psnr: float, predicted: int | None
+        self, done: int, writer: Writer | None, part: float, step: int, psnr: float | None, predicted: int | None
     ) -> None:
         self.last = time.monotonic()
         if self.on_progress is None:
