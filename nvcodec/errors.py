@@ -40,7 +40,7 @@ class TruncatedError(FormatError):
 
 
 class UnsupportedError(FormatError):
-    """The stream needs something this reader lacks: a newer version, an unknown critical chunk."""
+    """The stream needs something this reader lacks: a newer version, an unknown critical chunk, a model's weights."""
 
     exit_code = 7
 
