@@ -14,7 +14,7 @@ MEANINGS: dict[int, str] = {
     errors.FormatError.exit_code: "not an nvc file, or it breaks the specification",
     errors.DamagedError.exit_code: "the nvc file is damaged; what could be read was kept",
     errors.TruncatedError.exit_code: "the nvc file ends early; its whole groups were kept",
-    errors.UnsupportedError.exit_code: "the nvc file needs a newer version of nvcodec",
+    errors.UnsupportedError.exit_code: "the nvc file needs a newer version of nvcodec, or weights that are not here",
     errors.LimitError.exit_code: "decoding would cost more than the limits allow; nothing was allocated",
     errors.OutputError.exit_code: "the result cannot be written: no folder, no permission, a full disk",
     errors.ResumeError.exit_code: "OUT.part is of another source or settings, in use, or missing",
