@@ -13,7 +13,6 @@ are in OUT/kodak.jsonl as soon as they are there, the same call again goes on fr
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -103,8 +102,6 @@ def chosen(given: argparse.Namespace) -> list[ImageCodec]:
         spec = NeuralSpec.parse(name, StudySettings())
         for quality in given.qualities:
             spec.check_quality(quality)
-        if spec.file is not None:
-            _make_known(spec.file)
         found.append(Ours(spec, given.qualities, given.threads, given.device))
     for name in _names(given.anchors):
         anchor = AnchorSpec.parse(name)
@@ -117,13 +114,6 @@ def chosen(given: argparse.Namespace) -> list[ImageCodec]:
 
 def _names(text: str) -> Iterable[str]:
     return (name for name in dict.fromkeys(text.split(",")) if name != "none")
-
-
-def _make_known(file: Path) -> None:
-    """Weights that were named as a file are found by this process's decoder."""
-    from nvcodec.codecs.weights import VARIABLE
-
-    os.environ[VARIABLE] = os.pathsep.join(filter(None, (str(file), os.environ.get(VARIABLE))))
 
 
 def measured(paths: Sequence[Path], codecs: Sequence[ImageCodec], results: Results) -> list[dict[str, Any]]:
