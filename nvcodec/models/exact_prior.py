@@ -31,6 +31,9 @@ class ExactPrior:
         with torch.device("meta"):
             self.network = PriorNetwork(config)
         self.network.freeze(arrays)
+        known = {f"{name}.{key}" for name, _ in self.network.layers() for key in ("weight", "bias", "shift")}
+        if odd := set(arrays) - known - {"taps", "z_index"}:
+            raise FormatError(f"integer weights: there is no place for {min(odd)}")
         self.network.to(device).eval()
         z_index = arrays.get("z_index")
         shape = (2, QUALITIES, config.hyper)

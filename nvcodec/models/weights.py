@@ -111,8 +111,8 @@ def _metadata(data: bytes) -> dict[str, str]:
         if len(data) < 8 or size > min(len(data) - 8, 1 << 20):
             raise ValueError("it is too short")
         said = json.loads(data[8 : 8 + size])["__metadata__"]
-        version = said["format"].removeprefix(f"{FORMAT} ")
-        if not version.isdecimal() or not all(isinstance(text, str) for text in said.values()):
+        form, _, version = said["format"].rpartition(" ")
+        if form != FORMAT or not version.isdecimal() or not all(isinstance(text, str) for text in said.values()):
             raise ValueError("it says another form")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"not a file of weights: {error}") from None
@@ -130,6 +130,8 @@ def _sizes(text: str) -> tuple[LatentConfig, str]:
         numbers = [*asdict(config.transform).values(), *prior.pop("flat_channels"), *prior.values()]
         if not all(type(number) is int for number in numbers):
             raise ValueError("a size is no whole number")
+        if json.loads(sizes_text(config)) != said:
+            raise ValueError("members are missing, or too many")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(f"weights state impossible sizes: {error}") from None
     if (why := config.fault()) is not None:

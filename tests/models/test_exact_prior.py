@@ -271,6 +271,7 @@ HOSTILE = {
     "tables past the last": lambda a: a["z_index"].fill(64),
     "tables of z as floats": lambda a: a.update(z_index=a["z_index"].astype(np.float32)),
     "no tables of z": lambda a: a.pop("z_index"),
+    "a tensor too many": lambda a: a.update({"blocks1.7.expand.weight": a["blocks1.0.expand.weight"]}),
 }
 
 
