@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,6 +36,8 @@ PSNR_SLOPE = 0.24  # dB a step
 PSNR_START, QUALITY_START = 29.0, 8  # about what the dial gives, where a search for a PSNR begins
 SKIP = 1  # where the narrowest table is expected nothing is coded: up to 7 % of the bytes for 0.02 dB at low qualities
 CUT = 0.7  # of the detail's energy: where so much of it changed, a frame is tried alone, too
+AHEAD = 4  # frames that may wait to be coded
+Coding = tuple[bool, "Future[tuple[bytes, float]]"]  # of a frame, and whether it stands alone
 _FLAT = (0, 64, 80)  # channels of local means, which tell little of a cut
 
 
@@ -121,21 +125,36 @@ class LatentEncoder:
         return levels.get(wanted, -math.inf) >= floor
 
     def trial(self, quality: int) -> Trial:
-        """The group at a quality."""
-        trial, history = Trial(quality), Previous(None, None)
+        """The group at a quality; a thread turns symbols into bytes while the next frames are analysed."""
+        trial, waiting = Trial(quality), deque[Coding]()
         self.passes += 1
-        before: Tensor | None = None
-        for number, planes in enumerate(self.frames):
+        with ThreadPoolExecutor(1) as coder:
+            for coded, alone in self._frames(quality):
+                trial.z.append(coded.symbols[0])
+                trial.latents.append(compact(coded.y_hat))
+                waiting.append((alone, coder.submit(_coded, coded)))
+                if len(waiting) > AHEAD:
+                    self._collect(trial, waiting.popleft())
+            while waiting:
+                self._collect(trial, waiting.popleft())
+        return trial
+
+    def _frames(self, quality: int) -> Iterator[tuple[FrameSymbols, bool]]:
+        """Each frame's symbols, and whether they stand alone."""
+        history, before = Previous(None, None), None
+        for planes in self.frames:
             y = self._analyse(planes, quality)
             coded, alone = self._code(y, before, history, quality)
-            references = () if alone else (number - 1,)
-            trial.units.append(Unit(number, 1, references, encode_unit(coded, SKIP)))
-            trial.bits += frame_bits(coded, SKIP)
-            trial.z.append(coded.symbols[0])
-            trial.latents.append(compact(coded.y_hat))
+            yield coded, alone
             history, before = Previous(coded.y_hat, None if alone else history.last), y
-            self._report(trial)
-        return trial
+
+    def _collect(self, trial: Trial, coding: Coding) -> None:
+        (alone, future), number = coding, len(trial.units)
+        payload, bits = future.result()
+        trial.units.append(Unit(number, 1, () if alone else (number - 1,), payload))
+        trial.bits += bits
+        if self.on_status is not None:
+            self.on_status(FitStatus((number + 1) / len(self.frames), self.passes, 0.0, trial.bits))
 
     def _analyse(self, planes: Planes, quality: int) -> Tensor:
         peak = (1 << self.format.bit_depth) - 1
@@ -153,10 +172,6 @@ class LatentEncoder:
             if frame_bits(alone, SKIP) < frame_bits(coded, SKIP):
                 return alone, True
         return coded, False
-
-    def _report(self, trial: Trial) -> None:
-        if self.on_status is not None:
-            self.on_status(FitStatus(len(trial.units) / len(self.frames), self.passes, 0.0, trial.bits))
 
     def psnr(self, trial: Trial, pictures: PictureHash | None = None) -> float:
         """Mean `psnr_yuv` of the group as it will be decoded; every picture goes into ``pictures``, too."""
@@ -188,6 +203,10 @@ class LatentEncoder:
             modelled_bytes=estimated,
             notes={"quality": float(trial.quality), "passes": float(self.passes)},
         )
+
+
+def _coded(frame: FrameSymbols) -> tuple[bytes, float]:
+    return encode_unit(frame, SKIP), frame_bits(frame, SKIP)
 
 
 def changed(y: Tensor, before: Tensor) -> float:
