@@ -56,9 +56,9 @@ def parts(clip: Path, out: Path, seconds: float) -> list[Part]:
         named.append(Part(f"fit {name}", (*worker, "fit", *files, "--codec", "hnerv", *effort), 1.3 * seconds + 120))
         named.append(Part(f"decode {name}", (*worker, "decode", *files, "--codec", "hnerv"), 240))
     for codec in ("stem", "intra"):
-        files = (str(clip), str(out / f"{clip.stem}.{codec}.npz"), "--codec", codec)
-        named.append(Part(f"fit {codec}", (*worker, "fit", *files), 240))
-        named.append(Part(f"decode {codec}", (*worker, "decode", *files), 240))
+        files = (str(clip), str(out / f"{clip.stem}.{codec}.npz"))
+        named.append(Part(f"fit {codec}", (*worker, "fit", *files, "--codec", codec), 240))
+        named.append(Part(f"decode {codec}", (*worker, "decode", *files, "--codec", codec), 240))
     return named + bunny_parts(clip, out, seconds)
 
 

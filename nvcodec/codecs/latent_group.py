@@ -58,4 +58,5 @@ def macs_a_pixel(sizes: LatentConfig) -> int:
 def activation_bytes(sizes: LatentConfig, format: VideoFormat) -> int:
     """A bound of what lives at once while one frame is decoded."""
     widths = 16 * max(FEATURES, sizes.transform.width8) + 8 * sizes.transform.width16 + 6 * sizes.prior.width
+    widths += 8 * sizes.prior.hyper_width
     return 4 * math.prod(latent_size(format)) * (widths + 12 * 4 * FEATURES)

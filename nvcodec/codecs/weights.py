@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -33,32 +34,40 @@ _LAMBDAS = [1.0] * len(QUALITY_ANCHORS)  # decide a start, which the file's numb
 
 @dataclass(frozen=True)
 class Model:
-    """Networks of one file on one device, frozen."""
+    """Networks of one file on one device, frozen. What only encoders need is made when it is asked for."""
 
     weights: Weights
+    device: str
+    exact: ExactPrior
     synthesis: Synthesis
-    parts: EncoderParts
-
-    @property
-    def exact(self) -> ExactPrior:
-        return self.parts.exact
 
     @classmethod
     def of(cls, weights: Weights, device: str = "cpu") -> Model:
         """Raises FormatError unless the tensors are those of their sizes and every sum of the prior stays exact."""
-        config = weights.config
-        exact = ExactPrior(config.prior, weights.part("prior."), device)
-        with torch.device("meta"):
-            synthesis = Synthesis(config.transform, _LAMBDAS)
-            analysis = Analysis(config.transform, _LAMBDAS)
-            hyper_encoder = HyperEncoder(config.prior)
-        parts: dict[str, nn.Module] = {
-            "synthesis.": synthesis, "analysis.": analysis, "hyper_encoder.": hyper_encoder,
-        }  # fmt: skip
-        for prefix, module in parts.items():
-            load_transform(module, weights.part(prefix))
-            module.to(device).eval().requires_grad_(False)
-        return cls(weights, synthesis, EncoderParts(analysis, hyper_encoder, exact))
+        exact = ExactPrior(weights.config.prior, weights.part("prior."), device)
+        synthesis = _network(weights, "synthesis", lambda: Synthesis(weights.config.transform, _LAMBDAS), device)
+        return cls(weights, device, exact, synthesis)
+
+    @cached_property
+    def parts(self) -> EncoderParts:
+        """What an encoder needs. Raises FormatError where the file holds none of it, or other tensors."""
+        analysis = _network(
+            self.weights, "analysis", lambda: Analysis(self.weights.config.transform, _LAMBDAS), self.device
+        )
+        hyper_encoder = _network(
+            self.weights, "hyper_encoder", lambda: HyperEncoder(self.weights.config.prior), self.device
+        )
+        return EncoderParts(analysis, hyper_encoder, self.exact)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _network(weights: Weights, name: str, made: Callable[[], Network], device: str) -> Network:
+    with torch.device("meta"):
+        module = made()
+    load_transform(module, weights.part(f"{name}."))
+    return module.to(device).eval().requires_grad_(False)
 
 
 def read_weights(path: Path) -> Weights:
@@ -87,19 +96,25 @@ def weight_files() -> Iterator[Path]:
 
 
 def find_weights(model_id: bytes) -> Path:
-    """The file of the model that a stream names; names of files hold ids, other files are looked into.
+    """The file of the model that a stream names. Those whose names end in its id come first, as the package's do.
 
-    Raises UnsupportedError that says which weights are missing.
+    Raises UnsupportedError that says which weights are missing, FormatError if a file of that name is damaged.
     """
-    name = model_id.hex()
-    files = list(weight_files())
+    name, broken = model_id.hex(), None
+    files = sorted(weight_files(), key=lambda path: not path.stem.endswith(f"-{name}"))
     for path in files:
+        if not path.stem.endswith(f"-{name}") and _names_an_id(path):
+            continue
+        try:
+            found = read_weights(path).id
+        except (FormatError, InputError) as error:
+            broken = broken or (error if path.stem.endswith(f"-{name}") else None)
+            continue
+        if found == model_id:
+            return path
         if path.stem.endswith(f"-{name}"):
-            return path
-    for path in files:
-        if not _names_an_id(path) and _id_of(path) == model_id:
-            return path
-    raise UnsupportedError(
+            broken = broken or FormatError(f"{path}: weights {found.hex()} under the name of {name}")
+    raise broken or UnsupportedError(
         f"the stream needs the weights {name}, which are not here: put their file into a folder that {VARIABLE} names"
     )
 
@@ -107,13 +122,6 @@ def find_weights(model_id: bytes) -> Path:
 def _names_an_id(path: Path) -> bool:
     word = path.stem.rpartition("-")[2]
     return len(word) == 2 * ID_BYTES and set(word) <= set("0123456789abcdef")
-
-
-def _id_of(path: Path) -> bytes:
-    try:
-        return read_weights(path).id
-    except (FormatError, InputError):
-        return b""  # somebody else's safetensors, perhaps
 
 
 def default_ids() -> dict[str, str]:
@@ -161,9 +169,5 @@ _models: dict[tuple[int, str], Model] = {}  # of weights that are held by what t
 
 
 def stored_model(model_id: bytes, device: str = "cpu") -> Model:
-    """The model that a stream names. Raises UnsupportedError if its weights are not here, FormatError if damaged."""
-    path = find_weights(model_id)
-    model = load_model(path, device)
-    if model.weights.id != model_id:
-        raise FormatError(f"{path}: weights {model.weights.id.hex()} under the name of {model_id.hex()}")
-    return model
+    """The model that a stream names. Raises what :func:`find_weights` and :meth:`Model.of` do."""
+    return load_model(find_weights(model_id), device)

@@ -116,6 +116,8 @@ def _metadata(data: bytes) -> dict[str, str]:
             raise ValueError("it says another form")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"not a file of weights: {error}") from None
+    if int(version[:9]) < 1:
+        raise FormatError("not a file of weights: version 0")
     if int(version[:9]) > VERSION:
         raise UnsupportedError(f"the weights are of version {version}, this program reads up to {VERSION}")
     return dict(said)
