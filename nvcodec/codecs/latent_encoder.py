@@ -159,16 +159,16 @@ class LatentEncoder:
     def _analyse(self, planes: Planes, quality: int) -> Tensor:
         peak = (1 << self.format.bit_depth) - 1
         y, u, v = (torch.from_numpy(as_signed(plane))[None].to(self.spec.device) for plane in planes)
-        return analyse(self.model.parts, planes_to_features(y, u, v, peak), quality)
+        return analyse(self.model.parts, planes_to_features(y, u, v, peak), quality, self.spec.precision)
 
     def _code(self, y: Tensor, before: Tensor | None, history: Previous, quality: int) -> tuple[FrameSymbols, bool]:
         """The symbols of a frame, and whether it is coded alone: behind a cut that may be the shorter way."""
-        parts = self.model.parts
+        parts, precision = self.model.parts, self.spec.precision
         if before is None or not self.temporal:
-            return latent_symbols(parts, y, (None, None), quality, SKIP), True
-        coded = latent_symbols(parts, y, history, quality, SKIP)
+            return latent_symbols(parts, y, (None, None), quality, SKIP, precision), True
+        coded = latent_symbols(parts, y, history, quality, SKIP, precision)
         if changed(y, before) > CUT:
-            alone = latent_symbols(parts, y, (None, None), quality, SKIP)
+            alone = latent_symbols(parts, y, (None, None), quality, SKIP, precision)
             if frame_bits(alone, SKIP) < frame_bits(coded, SKIP):
                 return alone, True
         return coded, False
