@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "chain.hpp"
 #include "coder_tables.hpp"
 #include "crc32c.hpp"
 #include "rans.hpp"
@@ -77,6 +78,55 @@ void decode(nb::handle data, Vector<const std::uint16_t> indices, const nvcodec:
   nvcodec::decode_segment(view.data(), view.size(), model, values.data());
 }
 
+nb::bytes encode_chain(Vector<const std::int32_t> values, Vector<const std::uint16_t> indices,
+                       const nvcodec::TableSet& tables) {
+  if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
+  const nvcodec::SegmentModel model{tables, indices.data(), indices.size()};
+  std::vector<std::uint8_t> out;
+  {
+    nb::gil_scoped_release release;
+    check_indices(model);
+    out = nvcodec::encode_chain(values.data(), model);
+  }
+  return nb::bytes(out.data(), out.size());
+}
+
+// A chain on its way, with a copy of its bytes. The tables are kept alive by the binding.
+class ChainDecoder {
+ public:
+  ChainDecoder(const ByteView& data, const nvcodec::TableSet& tables)
+      : data_(data.data(), data.data() + data.size()),
+        cursor_(nvcodec::open_chain(data_.data(), data_.size())),
+        tables_(tables) {}
+  ChainDecoder(const ChainDecoder&) = delete;
+  ChainDecoder& operator=(const ChainDecoder&) = delete;
+
+  // The cursor moves while the lock is held, so that two threads cannot tear it.
+  void decode(Vector<const std::uint16_t> indices, Vector<std::int32_t> values) {
+    if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
+    const nvcodec::SegmentModel model{tables_, indices.data(), indices.size()};
+    nvcodec::ChainCursor cursor = cursor_;
+    {
+      nb::gil_scoped_release release;
+      check_indices(model);
+      nvcodec::decode_chain(cursor, model, values.data());
+    }
+    cursor_ = cursor;
+  }
+
+  void finish() const { nvcodec::finish_chain(cursor_); }
+
+ private:
+  const std::vector<std::uint8_t> data_;
+  nvcodec::ChainCursor cursor_;
+  const nvcodec::TableSet& tables_;
+};
+
+void open_chain(ChainDecoder* self, nb::handle data, const nvcodec::TableSet& tables) {
+  const ByteView view(data);
+  new (self) ChainDecoder(view, tables);
+}
+
 // CodingError becomes the package's own exception of that kind.
 void translate(const std::exception_ptr& pointer, void*) {
   try {
@@ -105,4 +155,11 @@ NB_MODULE(_native, module) {
              "Symbols to the bytes of a segment; chunk_symbols 0 means one chunk.");
   module.def("decode_segment", &decode, nb::arg("data"), nb::arg("indices").noconvert(), nb::arg("tables"),
              nb::arg("values").noconvert(), "Bytes of a segment into `values`, an int32 array as long as `indices`.");
+  module.def("encode_chain", &encode_chain, nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
+             nb::arg("tables"), "Symbols to the bytes of a chain.");
+  nb::class_<ChainDecoder>(module, "ChainDecoder", "A chain that is decoded part by part.")
+      .def("__init__", &open_chain, nb::arg("data"), nb::arg("tables"), nb::keep_alive<1, 3>())
+      .def("decode", &ChainDecoder::decode, nb::arg("indices").noconvert(), nb::arg("values").noconvert(),
+           "The next symbols into `values`, an int32 array as long as `indices`; moves on only if all are there.")
+      .def("finish", &ChainDecoder::finish, "Raises DamagedError unless the chain ends here.");
 }

@@ -4,26 +4,12 @@
 #include <limits>
 
 #include "bits.hpp"
+#include "symbols.hpp"
 
 namespace nvcodec {
 namespace {
 
 constexpr std::uint32_t kSlotMask = kProbabilityTotal - 1;
-
-// 0, -1, 1, -2, 2, ... <-> 0, 1, 2, 3, 4, ...
-std::uint32_t zigzag(std::int32_t value) noexcept {
-  return static_cast<std::uint32_t>(value) << 1 ^ static_cast<std::uint32_t>(value >> 31);
-}
-
-std::int32_t unzigzag(std::uint32_t order) noexcept {
-  return static_cast<std::int32_t>(order >> 1 ^ (0u - (order & 1u)));
-}
-
-std::uint32_t floor_log2(std::uint32_t value) noexcept {
-  std::uint32_t result = 0;
-  while (value >>= 1) ++result;
-  return result;
-}
 
 void put_escape(BitWriter& bits, std::uint32_t excess) {
   const std::uint32_t biased = excess + (1u << kEscapeOrder);
@@ -49,7 +35,6 @@ std::uint32_t take_escape(BitReader& bits) {
 
 // Splits values into table symbols and the tail: all raw bits first, so that their place follows from the indices.
 std::vector<std::uint8_t> split_values(const std::int32_t* values, const ChunkModel& model, std::uint8_t* symbols) {
-  constexpr std::uint32_t kMaxExcess = (1u << (kMaxEscapePrefix + kEscapeOrder + 1)) - (1u << kEscapeOrder) - 1;
   BitWriter bits;
   std::vector<std::uint32_t> escapes;
   for (std::size_t i = 0; i < model.symbols; ++i) {
@@ -70,10 +55,6 @@ void seed_states(ChunkCode& code, std::uint32_t lanes) {
   std::fill_n(code.states.begin(), lanes, kStateLow);
   for (std::size_t i = 0; i < seeded; ++i)
     code.states[i / 2] |= static_cast<std::uint32_t>(code.tail[i]) << (8 * (i & 1));
-}
-
-std::uint32_t load_le16(const std::uint8_t* p) noexcept {
-  return static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8;
 }
 
 // The rANS pass of the decoder: table symbols into `values`, final states into `states`.

@@ -14,8 +14,6 @@ namespace nvcodec {
 
 constexpr std::uint32_t kMaxLanes = 32;
 constexpr std::uint32_t kStateLow = 1u << 16;  // states live in [2^16, 2^32)
-constexpr std::uint32_t kEscapeOrder = 3;      // Exp-Golomb parameter of an escape's excess
-constexpr std::uint32_t kMaxEscapePrefix = 20;
 
 // A segment that cannot be decoded; `kind` picks the Python exception.
 struct CodingError : std::runtime_error {
