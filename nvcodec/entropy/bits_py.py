@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from nvcodec.errors import DamagedError
 
 MAX_PREFIX = 20  # longest unary part of an Exp-Golomb code
+
+
+class BitSource(Protocol):
+    """What bits can be taken from."""
+
+    def take(self, count: int) -> int: ...
 
 
 class BitWriter:
@@ -71,7 +79,7 @@ def put_exp_golomb(bits: BitWriter, value: int, order: int) -> None:
     bits.put(biased & ((1 << low) - 1), low)
 
 
-def take_exp_golomb(bits: BitReader, order: int) -> int:
+def take_exp_golomb(bits: BitSource, order: int) -> int:
     """Inverse of :func:`put_exp_golomb`. Raises DamagedError past the end or beyond a prefix of 20."""
     prefix = 0
     while bits.take(1) == 0:

@@ -17,6 +17,15 @@ else:
     AVAILABLE = True
 
 
+def chosen(backend: str) -> bool:
+    """True if ``backend`` ("auto", "native" or "python") means the native coder. Raises ValueError if it cannot."""
+    if backend not in ("auto", "native", "python"):
+        raise ValueError(f"backend must be auto, native or python, not {backend!r}")
+    if backend == "native" and not AVAILABLE:
+        raise ValueError("the native coder was not built")
+    return AVAILABLE and backend != "python"
+
+
 @lru_cache(maxsize=64)
 def _table_set(tables: Tables) -> _native.TableSet:
     return _native.TableSet(tables.cumulative, tables.offsets, tables.raw_bits)
@@ -34,3 +43,23 @@ def decode_segment(data: bytes | memoryview, indices: NDArray[np.uint16], tables
     values = np.empty(len(indices), np.int32)
     _native.decode_segment(data, indices, _table_set(tables), values)
     return values
+
+
+def encode_chain(values: NDArray[np.int32], indices: NDArray[np.uint16], tables: Tables) -> bytes:
+    """As :func:`nvcodec.entropy.chain_py.encode_chain`, natively."""
+    return _native.encode_chain(values, indices, _table_set(tables))
+
+
+class ChainDecoder:
+    """As :class:`nvcodec.entropy.chain_py.ChainDecoder`, natively."""
+
+    def __init__(self, data: bytes | memoryview, tables: Tables) -> None:
+        self._chain = _native.ChainDecoder(data, _table_set(tables))
+
+    def decode(self, indices: NDArray[np.uint16]) -> NDArray[np.int32]:
+        values = np.empty(len(indices), np.int32)
+        self._chain.decode(indices, values)
+        return values
+
+    def finish(self) -> None:
+        self._chain.finish()

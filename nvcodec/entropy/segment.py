@@ -35,13 +35,7 @@ LAYOUT_COST = 0.002  # share of the payload that lanes and chunks may cost when 
 
 
 def _backend(name: str) -> ModuleType:
-    if name == "python" or (name == "auto" and not native.AVAILABLE):
-        return segment_py
-    if name not in ("auto", "native"):
-        raise ValueError(f"backend must be auto, native or python, not {name!r}")
-    if not native.AVAILABLE:
-        raise ValueError("the native coder was not built")
-    return native
+    return native if native.chosen(name) else segment_py
 
 
 def plan_layout(symbols: int, bits: float) -> tuple[int, int]:
@@ -57,7 +51,8 @@ def plan_layout(symbols: int, bits: float) -> tuple[int, int]:
     return lanes_log2, -(-symbols // (chunks * segment_py.CHUNK_UNIT)) * segment_py.CHUNK_UNIT
 
 
-def _as_symbols(symbols: NDArray[np.integer]) -> NDArray[np.int32]:
+def as_symbols(symbols: NDArray[np.integer]) -> NDArray[np.int32]:
+    """An (n,) array of any integers as int32. Raises TypeError or, for a symbol beyond 32 bits, ValueError."""
     array = np.asarray(symbols)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(f"symbols must be a one-dimensional integer array, not {array.ndim}-dimensional {array.dtype}")
@@ -66,7 +61,8 @@ def _as_symbols(symbols: NDArray[np.integer]) -> NDArray[np.int32]:
     return np.ascontiguousarray(array, np.int32)
 
 
-def _as_indices(indices: NDArray[np.integer], family: TableFamily) -> NDArray[np.uint16]:
+def as_indices(indices: NDArray[np.integer], family: TableFamily) -> NDArray[np.uint16]:
+    """An (n,) array of table indices as uint16. Raises TypeError or, for an index outside the family, FormatError."""
     array = np.asarray(indices)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(f"indices must be a one-dimensional integer array, not {array.ndim}-dimensional {array.dtype}")
@@ -91,7 +87,7 @@ def encode_segment(
     "native" or "python"; the bytes are the same. Raises ValueError for arguments that cannot be coded (a symbol further
     than about 2**23 table symbols out included) and FormatError for an index outside the family.
     """
-    values, tables = _as_symbols(symbols), _as_indices(indices, family)
+    values, tables = as_symbols(symbols), as_indices(indices, family)
     if len(values) != len(tables):
         raise ValueError(f"{len(values)} symbols need as many table indices, not {len(tables)}")
     if lanes_log2 is None or chunk_symbols is None:
@@ -112,6 +108,6 @@ def decode_segment(
     Raises TruncatedError where bytes are missing, DamagedError where they contradict themselves, FormatError where a
     field is impossible. A damaged segment may also decode to wrong symbols: checksum and symbol hash catch those.
     """
-    tables = _as_indices(indices, family)
+    tables = as_indices(indices, family)
     values: NDArray[np.int32] = _backend(backend).decode_segment(data, tables, family.tables)
     return values
