@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nvcodec.container.fields import Cursor, uv
+from nvcodec.entropy.chain import ChainDecoder, encode_chain
 from nvcodec.entropy.cost import code_length
 from nvcodec.entropy.segment import decode_segment, encode_segment
 from nvcodec.entropy.tables import GGD, LATENT_TABLES
 from nvcodec.models.exact_prior import ExactPrior, Previous, decoded, merge
 from nvcodec.models.latent_coding import FrameSymbols
 
+SEGMENTS, CHAIN = 0, 1  # forms of a payload
+CHAIN_BITS = 1 << 17  # from which lanes and chunks cost next to nothing
 Symbols = NDArray[np.int32]
 
 
@@ -48,27 +51,45 @@ def frame_bits(frame: FrameSymbols, skip: int = 0) -> float:
 
 
 def encode_unit(frame: FrameSymbols, skip: int = 0) -> bytes:
-    """A unit's payload. Segments of nothing but zeros are left out."""
+    """A unit's payload: one chain, or where that is worth it, segments, which decode in parallel."""
     parts = _parts(frame, skip)
+    coded = any(symbols.any() for symbols, _ in parts)
+    if coded and sum(code_length(symbols, tables, GGD) for symbols, tables in parts) < CHAIN_BITS:
+        return bytes([CHAIN]) + encode_chain(parts, GGD)
     segments = [encode_segment(symbols, tables, GGD) if symbols.any() else b"" for symbols, tables in parts]
-    return uv(len(segments[0])) + uv(len(segments[1])) + b"".join(segments)
+    return bytes([SEGMENTS]) + uv(len(segments[0])) + uv(len(segments[1])) + b"".join(segments)
 
 
-def split_unit(payload: bytes) -> tuple[bytes, bytes, bytes]:
-    """The three segments of a payload. Raises FormatError if it is shorter than it says."""
+class _Segments:
+    """Symbols of a payload's three segments, one after the other; an empty one is of zeros."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        lengths = [cursor.uv(name="the length of a segment") for _ in range(2)]
+        self._left = [*(cursor.take(length) for length in lengths), cursor.take(cursor.left)]
+
+    def decode(self, indices: NDArray[np.uint16]) -> Symbols:
+        segment = self._left.pop(0)
+        return decode_segment(segment, indices, GGD) if segment else np.zeros(len(indices), np.int32)
+
+    def finish(self) -> None:
+        """Each segment has found its own end."""
+
+
+def open_unit(payload: bytes) -> _Segments | ChainDecoder:
+    """What decodes a payload part by part. Raises FormatError for an unknown form or lengths beyond the payload."""
     cursor = Cursor(payload, "a unit of latents")
-    lengths = [cursor.uv(name="the length of a segment") for _ in range(2)]
-    z, first = (cursor.take(length) for length in lengths)
-    return z, first, cursor.take(cursor.left)
+    form = cursor.u8()
+    if form not in (SEGMENTS, CHAIN):
+        raise cursor.reserved(f"its form is {form}")
+    return ChainDecoder(cursor.take(cursor.left), GGD) if form == CHAIN else _Segments(cursor)
 
 
-def _decode(segment: bytes, indices: Tensor, skip: int = 0) -> Tensor:
+def _decode(source: _Segments | ChainDecoder, indices: Tensor, skip: int = 0) -> Tensor:
     """Symbols int32 in the shape of ``indices``, zeros where they are skipped."""
     numbers = indices.contiguous().cpu().numpy()
     symbols = np.zeros(numbers.shape, np.int32)
-    if segment:
-        coded = numbers >= skip
-        symbols[coded] = decode_segment(segment, _tables(numbers[coded]), GGD)
+    coded = numbers >= skip
+    symbols[coded] = source.decode(_tables(numbers[coded]))
     return torch.from_numpy(symbols).to(indices.device)
 
 
@@ -79,10 +100,12 @@ def decode_unit(
 
     Raises FormatError, TruncatedError or DamagedError.
     """
-    segments = split_unit(payload)
-    z = _decode(segments[0], exact.z_indices(quality, size, previous[0] is not None)).to(exact.device)
+    source = open_unit(payload)
+    z = _decode(source, exact.z_indices(quality, size, previous[0] is not None)).to(exact.device)
     frame = exact.begin(z, previous, quality, size)
     means, indices = frame.first()
-    first = decoded(_decode(segments[1], indices, skip), means)
+    first = decoded(_decode(source, indices, skip), means)
     means, indices = frame.second(first)
-    return DecodedFrame(z, merge(first, decoded(_decode(segments[2], indices, skip), means)))
+    second = decoded(_decode(source, indices, skip), means)
+    source.finish()
+    return DecodedFrame(z, merge(first, second))

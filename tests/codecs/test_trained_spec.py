@@ -22,6 +22,7 @@ from nvcodec.codecs.registry import get_codec
 from nvcodec.codecs.weights import VARIABLE, Model
 from nvcodec.container import Unit
 from nvcodec.container.fields import uv
+from nvcodec.entropy.chain import encode_chain
 from nvcodec.entropy.segment import encode_segment
 from nvcodec.entropy.tables import GGD, LATENT_TABLES
 from nvcodec.errors import DamagedError, FormatError, NvcodecError
@@ -219,14 +220,17 @@ def test_only_what_decoders_need_has_a_part_in_the_id(stored):
         assert (other == stored.package.id) == name.startswith(("analysis.", "hyper_encoder."))
 
 
-def coded_unit(parts: list[tuple[torch.Tensor, torch.Tensor]], skip: int, spell: bool) -> bytes:
-    """A payload by section 3 of the text, from (symbols, indices); ``spell`` writes segments of zeros, too."""
-    segments = []
+def coded_unit(parts: list[tuple[torch.Tensor, torch.Tensor]], skip: int, spell: bool, chain: bool) -> bytes:
+    """A payload by section 3 of the text, from (symbols, indices), as a chain or as segments; ``spell`` writes segments
+    of zeros, too."""
+    told = []
     for symbols, indices in parts:
-        coded = indices.numpy() >= (skip if segments else 0)
-        values, tables = symbols.numpy()[coded], 335 + indices.numpy()[coded].astype(np.uint16)
-        segments.append(encode_segment(values, tables, GGD) if spell or values.any() else b"")
-    return uv(len(segments[0])) + uv(len(segments[1])) + b"".join(segments)
+        coded = indices.numpy() >= (skip if told else 0)
+        told.append((symbols.numpy()[coded], 335 + indices.numpy()[coded].astype(np.uint16)))
+    if chain:
+        return b"\1" + encode_chain(told, GGD)
+    segments = [encode_segment(*part, GGD) if spell or part[0].any() else b"" for part in told]
+    return b"\0" + uv(len(segments[0])) + uv(len(segments[1])) + b"".join(segments)
 
 
 def random_units(stored: Stored, seed: int, size: tuple[int, int], group: LatentGroup, links: list[int | None]):
@@ -251,7 +255,7 @@ def random_units(stored: Stored, seed: int, size: tuple[int, int], group: Latent
         known = decoded(parts[1][0], means)
         means, tables = frame.second(known)
         parts.append((peaked(tables, group.skip), tables))
-        payload = coded_unit(parts, group.skip, spell)
+        payload = coded_unit(parts, group.skip, spell, bool(rng.integers(2)))
         units.append(Unit(number, 1, () if last is None else (last,), payload))
         latents.append(merge(known, decoded(parts[2][0], means)))
     return units, [y[0].numpy() for y in latents]
@@ -451,9 +455,9 @@ def test_a_segment_without_elements_has_no_bytes(tmp_path, monkeypatch):
         twins = decode_group(4, config, units, Weights(data), 8, 8)
         return [get_codec("intra").open_group(config, units, fmt, 1).symbol_hash, twins.symbol_hash]
 
-    ours, twins = both(b"\0\0")
+    ours, twins = both(b"\0\0\0")
     assert ours == twins
-    for payload in (b"\0\1\0", b"\0\0\0"):
+    for payload in (b"\0\0\1\0", b"\0\0\0\0"):
         with pytest.raises(DamagedError):
             both(payload)
         with pytest.raises(DamagedError):

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nvcodec.entropy.chain import ChainDecoder
 from nvcodec.entropy.segment import decode_segment
 from nvcodec.entropy.tables import GGD
 from tests.oracles.prior_twin import Twin, from_board, to_board
@@ -128,26 +129,26 @@ class UnitReader:
         self.latents: list[np.ndarray] = []
 
     def read(self, payload: bytes, last: np.ndarray | None, older: np.ndarray | None) -> None:
-        first, at = number(payload, 0)
-        second, at = number(payload, at)
-        require(at + first + second <= len(payload), "segments are longer than the payload")
-        ends = at + first, at + first + second
+        data = forms(payload)
         h, w = self.size
         z_index = self.z_index[0 if last is None else 1]
         shape = len(z_index), -(-h // 4), -(-w // 4)
-        z = symbols(payload[at : ends[0]], np.broadcast_to(z_index[:, None, None], shape), 0)
+        z = symbols(data, np.broadcast_to(z_index[:, None, None], shape), 0)
         seen_last, seen_older = (None if y is None else np.moveaxis(y, 0, -1) for y in (last, older))
         parts = (None, None) if last is None else steps(last)
         features = self.prior.features(np.moveaxis(z, 0, -1), seen_last, seen_older, h, w)
         step = self.prior.first(features, parts[0])
-        known = self._latents(payload[ends[0] : ends[1]], step[0], step[1])
+        known = self._latents(data, step[0], step[1])
         means, indices = self.prior.second(features, step, known, parts[1])
+        others = self._latents(data, means, indices)
+        if isinstance(data, ChainDecoder):
+            data.finish()
         self.z.append(z)
-        self.latents.append(whole(known, self._latents(payload[ends[1] :], means, indices)))
+        self.latents.append(whole(known, others))
 
-    def _latents(self, segment: bytes, means: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        """(h, w, 192) from a segment in the order (192, h, w)."""
-        values = np.moveaxis(symbols(segment, np.moveaxis(indices, -1, 0), self.skip), 0, -1)
+    def _latents(self, data: list[bytes] | ChainDecoder, means: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """(h, w, 192) from a part in the order (192, h, w)."""
+        values = np.moveaxis(symbols(data, np.moveaxis(indices, -1, 0), self.skip), 0, -1)
         return np.clip(16 * np.clip(values, -SYMBOL_LIMIT, SYMBOL_LIMIT) + means, -LIMIT, LIMIT)
 
 
@@ -164,11 +165,25 @@ def number(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError("a number of more than nine bytes")
 
 
-def symbols(segment: bytes, indices: np.ndarray, skip: int) -> np.ndarray:
-    """int64 in the shape of ``indices``."""
+def forms(payload: bytes) -> list[bytes] | ChainDecoder:
+    """What a payload is decoded from: three segments, or a chain."""
+    require(len(payload) > 0 and payload[0] < 2, "no form of a payload")
+    if payload[0] == 1:
+        return ChainDecoder(payload[1:], GGD, backend="python")
+    first, at = number(payload, 1)
+    second, at = number(payload, at)
+    require(at + first + second <= len(payload), "segments are longer than the payload")
+    return [payload[at : at + first], payload[at + first : at + first + second], payload[at + first + second :]]
+
+
+def symbols(data: list[bytes] | ChainDecoder, indices: np.ndarray, skip: int) -> np.ndarray:
+    """The next part: int64 in the shape of ``indices``."""
     out, coded = np.zeros(indices.shape, np.int64), indices >= skip
-    if segment:
-        out[coded] = decode_segment(segment, FIRST_TABLE + indices[coded].astype(np.uint16), GGD, backend="python")
+    tables = FIRST_TABLE + indices[coded].astype(np.uint16)
+    if isinstance(data, ChainDecoder):
+        out[coded] = data.decode(tables)
+    elif segment := data.pop(0):
+        out[coded] = decode_segment(segment, tables, GGD, backend="python")
     return out
 
 
