@@ -18,6 +18,7 @@ from nvcodec.models.exact_prior import ExactPrior, Previous, decoded, merge
 from nvcodec.models.latent_coding import FrameSymbols
 
 SEGMENTS, CHAIN = 0, 1  # forms of a payload
+UNIT_BITS = 32  # of a form and a chain's state
 CHAIN_BITS = 1 << 17  # from which lanes and chunks cost next to nothing
 Symbols = NDArray[np.int32]
 
@@ -46,8 +47,8 @@ def _parts(frame: FrameSymbols, skip: int) -> list[tuple[Symbols, NDArray[np.uin
 
 
 def frame_bits(frame: FrameSymbols, skip: int = 0) -> float:
-    """Ideal bits of a frame's symbols under their tables."""
-    return sum(code_length(symbols, tables, GGD) for symbols, tables in _parts(frame, skip) if symbols.any())
+    """Ideal bits of a frame's symbols under their tables, and what a payload has beside them."""
+    return UNIT_BITS + sum(code_length(symbols, tables, GGD) for symbols, tables in _parts(frame, skip))
 
 
 def encode_unit(frame: FrameSymbols, skip: int = 0) -> bytes:
