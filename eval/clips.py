@@ -35,7 +35,10 @@ QUICK_CLIPS = {  # the beginning of a file's name: what it stands for
     "davis_blackswan": "water, the largest of the six",
 }
 QUICK = StudySettings(
-    codecs=("hnerv:fast", "hnerv:medium", "stem"), anchors=("x264", "x265", "svtav1"), qualities=(12, 32, 52), anchor_points=6
+    codecs=("hnerv:fast", "hnerv:medium", "stem"),
+    anchors=("x264", "x265", "svtav1"),
+    qualities=(12, 32, 52),
+    anchor_points=6,
 )
 ANCHOR = "x265 medium"
 TITLE = "nvcodec beside x264, x265 and SVT-AV1"

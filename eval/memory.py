@@ -17,7 +17,8 @@ steps, gof = int(sys.argv[3]), int(sys.argv[4])
 if steps:
     sizing.FEWEST_STEPS["faster"], sizing.EPOCHS["faster"] = steps, 0
 import nvcodec
-nvcodec.encode(sys.argv[1], sys.argv[2], preset="faster", quality=0 if steps else 32, gof=gof or None, threads=1)
+settings = {"codec": "hnerv", "preset": "faster", "quality": 0 if steps else 32, "gof": gof or None, "threads": 1}
+nvcodec.encode(sys.argv[1], sys.argv[2], **settings)
 """
 _DECODE = "import nvcodec; nvcodec.decode(sys.argv[1], sys.argv[2], threads=1)"
 

@@ -22,7 +22,7 @@ from nvcodec.codecs import sizing
 sizing.FEWEST_STEPS["faster"], sizing.EPOCHS["faster"] = {FEW}, 0
 import nvcodec
 """
-TINY = {"preset": "faster", "gof": 8, "threads": 1}
+TINY = {"codec": "hnerv", "preset": "faster", "gof": 8, "threads": 1}
 
 Child = Callable[..., subprocess.CompletedProcess]
 

@@ -135,7 +135,7 @@ try:
     if sys.argv[1].endswith(".nvc"):
         nvcodec.decode(sys.argv[1], sys.argv[2])
     else:
-        nvcodec.encode(sys.argv[1], sys.argv[2], quality=10, preset="faster", gof=8, threads=1)
+        nvcodec.encode(sys.argv[1], sys.argv[2], quality=10, codec="hnerv", preset="faster", gof=8, threads=1)
 except OutputError as error:
     print(error)
 """

@@ -54,7 +54,7 @@ def test_a_goal_out_of_reach_is_one_line_or_an_honest_result(make_clip, bikes, f
 
 
 def test_a_floor_of_quality(clip, tmp_path):
-    result = nvcodec.encode(clip, tmp_path / "a.nvc", psnr=40.0, preset="faster", threads=1)
+    result = nvcodec.encode(clip, tmp_path / "a.nvc", codec="hnerv", psnr=40.0, preset="faster", threads=1)
     found = nvcodec.evaluate(clip, tmp_path / "a.nvc")["psnr_yuv"]
     assert result.goal_met and 40.0 <= found <= 40.3
 
@@ -62,7 +62,8 @@ def test_a_floor_of_quality(clip, tmp_path):
 def test_a_time_budget_is_spent_on_every_group(clip, tmp_path):
     """No times are asserted: the plan is, and that the file is whole."""
     seen = []
-    result = nvcodec.encode(clip, tmp_path / "a.nvc", time_budget=1, gof=8, threads=1, on_progress=seen.append)
+    settings = {"codec": "hnerv", "time_budget": 1, "gof": 8, "threads": 1}
+    result = nvcodec.encode(clip, tmp_path / "a.nvc", **settings, on_progress=seen.append)
     assert result.groups == 3 and {p.group for p in seen} >= {1, 2, 3}
     assert nvcodec.verify(tmp_path / "a.nvc").ok
 

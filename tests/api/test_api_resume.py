@@ -23,9 +23,10 @@ def slow(self, progress):
     time.sleep(0.02)
     step(self, progress)
 fit._Fit.step = slow
-nvcodec.encode(sys.argv[1], sys.argv[2], quality=10, preset="faster", gof=4, threads=1, resume="resume" in sys.argv)
+settings = {"codec": "hnerv", "quality": 10, "preset": "faster", "gof": 4, "threads": 1}
+nvcodec.encode(sys.argv[1], sys.argv[2], **settings, resume="resume" in sys.argv)
 """
-SETTINGS = {"quality": 10, "preset": "faster", "gof": 4, "threads": 1}
+SETTINGS = {"codec": "hnerv", "quality": 10, "preset": "faster", "gof": 4, "threads": 1}
 
 
 @pytest.fixture(scope="module")
@@ -233,8 +234,8 @@ def test_each_group_reaches_the_disk(talkie, tmp_path, monkeypatch):
 
 def test_settings_are_compared_as_they_were_resolved(talkie, tmp_path, monkeypatch):
     """Defaults that are spelt out are the same settings; another machine's arithmetic is not."""
-    short = {"preset": "faster", "threads": 1}
-    monkeypatch.setattr("nvcodec.api.encoding.default_gof", lambda form: 8)
+    short = {"codec": "hnerv", "preset": "faster", "threads": 1}
+    monkeypatch.setattr("nvcodec.api.families.default_gof", lambda form: 8)
     whole = nvcodec.encode(talkie, tmp_path / "whole.nvc", **short)
     data = Path(whole.path).read_bytes()
     part = tmp_path / "a.nvc.part"

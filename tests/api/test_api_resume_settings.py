@@ -15,7 +15,7 @@ from nvcodec.errors import ResumeError, UsageError
 def part(clip: Path, tmp_path: Path) -> Path:
     """OUT whose part holds the first of three groups."""
     target = tmp_path / "a.nvc"
-    settings = {"preset": "faster", "quality": 10.0, "gof": 8, "threads": 1, "seed": 3}
+    settings = {"codec": "hnerv", "preset": "faster", "quality": 10.0, "gof": 8, "threads": 1, "seed": 3}
     nvcodec.encode(clip, target, **settings)
     first = nvcodec.info(target)["groups"][0]
     with nvcodec.open(target) as video:

@@ -18,7 +18,8 @@ from nvcodec.video import Picture, Reader, Writer, probe
 pytestmark = pytest.mark.usefixtures("few_steps")
 
 ENCODE = """
-result = nvcodec.encode(sys.argv[1], sys.argv[2], preset="faster", gof=8, threads=1, **json.loads(sys.argv[3]))
+settings = {"codec": "hnerv", "preset": "faster", "gof": 8, "threads": 1}
+result = nvcodec.encode(sys.argv[1], sys.argv[2], **{**settings, **json.loads(sys.argv[3])})
 """
 DECODE = "nvcodec.decode(sys.argv[1], sys.argv[2], threads=1)"
 
@@ -61,7 +62,7 @@ def test_frames_and_y4m_drop_the_sound(talkie, sound, tiny, tmp_path):
 
 
 def test_y4m_from_a_pipe_and_nvc_through_pipes(clip, child, tmp_path):
-    code = 'nvcodec.encode("-", "-", preset="faster", gof=8, threads=1)'
+    code = 'nvcodec.encode("-", "-", codec="hnerv", preset="faster", gof=8, threads=1)'
     stream = child(code, input=clip.read_bytes())
     assert stream.returncode == 0 and stream.stderr == b""
     y4m = child('nvcodec.decode("-", "-", threads=1)', input=stream.stdout)

@@ -9,7 +9,7 @@ import sys
 import av
 import pytest
 
-FIT = ("--preset", "faster", "--gof", "4")
+FIT = ("--codec", "hnerv", "--preset", "faster", "--gof", "4")
 
 
 @pytest.fixture(scope="module")

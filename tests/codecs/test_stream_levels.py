@@ -80,5 +80,5 @@ def test_a_level_is_promised_only_where_it_can_be():
 @pytest.mark.parametrize(("goal", "declared"), [({"quality": 20}, 1), ({"psnr": 24.0}, 0)])
 def test_files_declare_what_they_can_promise(carphone, make_clip, tmp_path, goal, declared):
     source, target = make_clip(carphone, 64, 48, 4), tmp_path / "a.nvc"
-    nvcodec.encode(source, target, gof=2, preset="faster", audio=False, **goal)
+    nvcodec.encode(source, target, codec="hnerv", gof=2, preset="faster", audio=False, **goal)
     assert nvcodec.info(target)["format"]["level"] == declared
