@@ -1,5 +1,7 @@
 """Types of the native module (cuda_ext/native_module.cpp)."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
@@ -25,3 +27,7 @@ class ChainDecoder:
     def __init__(self, data: Buffer, tables: TableSet) -> None: ...
     def decode(self, indices: NDArray[np.uint16], values: NDArray[np.int32]) -> None: ...
     def finish(self) -> None: ...
+
+def warp_plane(
+    reference: NDArray[Any], vectors: NDArray[np.int16], chroma: bool, bit_depth: int, out: NDArray[Any]
+) -> None: ...

@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "models": set(),
     "metrics": set(),
     "entropy": {"_native", "_cuda"},
+    "motion": {"entropy", "_native"},
     "fitting": _BASE,
     "training": _BASE,
     "codecs": _CODECS,
@@ -36,6 +37,7 @@ FORBIDDEN_OUTSIDE = {  # third-party packages that a room must live without
     "models": {"av"},
     "metrics": {"av"},
     "entropy": {"av"},
+    "motion": {"torch", "av"},
     "fitting": {"av"},
     "training": {"av"},
 }
