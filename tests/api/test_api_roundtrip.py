@@ -118,7 +118,7 @@ def test_the_same_call_gives_the_same_bytes(clip, coded, child, tmp_path):
 @pytest.mark.parametrize("codec", ["hnerv", "nerv"])
 def test_what_the_encoder_says_is_what_the_file_has(clip, codec, tiny, tmp_path):
     seen = []
-    result = nvcodec.encode(clip, tmp_path / "a.nvc", codec=codec, quality=30, on_progress=seen.append, **tiny)
+    result = nvcodec.encode(clip, tmp_path / "a.nvc", quality=30, on_progress=seen.append, **{**tiny, "codec": codec})
     found = nvcodec.evaluate(clip, tmp_path / "a.nvc", threads=1)
     assert result.bytes == (tmp_path / "a.nvc").stat().st_size == found["bytes"]
     assert result.estimated_bytes == pytest.approx(result.payload_bytes, rel=0.02)
@@ -192,7 +192,7 @@ SIZES = [(63, 47, 3), (2, 2, 1), (2, 2, 3), (16, 16, 1), (1, 1, 2), (16, 272, 2)
 @pytest.mark.parametrize("codec", ["hnerv", "nerv"])
 def test_any_size(make_clip, bikes, codec, width, height, frames, tiny, tmp_path):
     source = make_clip(bikes, width, height, frames)
-    result = nvcodec.encode(source, tmp_path / "a.nvc", codec=codec, **tiny)
+    result = nvcodec.encode(source, tmp_path / "a.nvc", **{**tiny, "codec": codec})
     nvcodec.decode(tmp_path / "a.nvc", tmp_path / "a.mkv")
     shown = pictures_of(tmp_path / "a.mkv")
     assert len(shown) == result.frames == frames
