@@ -1,10 +1,14 @@
 #include "motion_module.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
+#include "motion_code.hpp"
 #include "warp.hpp"
 
 namespace nb = nanobind;
@@ -12,7 +16,7 @@ namespace nb = nanobind;
 namespace nvcodec {
 namespace {
 
-constexpr std::size_t kMaxSide = 1u << 16;
+constexpr std::size_t kMaxSide = 1u << 14;
 
 template <typename T, std::size_t Dimensions>
 using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
@@ -40,6 +44,51 @@ void warp(const Array<const Sample, 2>& reference, const Array<const std::int16_
   warp_plane(reference.data(), static_cast<int>(width), static_cast<int>(height), grid, chroma, depth, out.data());
 }
 
+using Vectors = Array<const std::int16_t, 3>;
+
+// The cells of a field: exactly those of the picture, in range.
+const Vector* checked_cells(const Vectors& vectors, std::size_t width, std::size_t height) {
+  checked_grid(vectors, width, height);
+  if (vectors.shape(0) != (height + 15) / 16 * 2 || vectors.shape(1) != (width + 15) / 16 * 2)
+    throw std::invalid_argument("a motion field does not have the picture's size");
+  return reinterpret_cast<const Vector*>(vectors.data());
+}
+
+Cells checked_field(const Vectors& vectors, const std::optional<Vectors>& previous, std::size_t width, std::size_t height) {
+  if (width == 0 || height == 0 || width > kMaxSide || height > kMaxSide)
+    throw std::invalid_argument("a motion field has an impossible size");
+  const Vector* const before = previous ? checked_cells(*previous, width, height) : nullptr;
+  return {checked_cells(vectors, width, height), before, static_cast<int>(vectors.shape(0)), static_cast<int>(vectors.shape(1))};
+}
+
+void check_tables(const TableSet& tables) {
+  if (tables.size() < kMotionTables) throw std::invalid_argument("motion needs tables of its own");
+}
+
+nb::bytes encode(const Vectors& vectors, const std::optional<Vectors>& previous, std::size_t width, std::size_t height,
+                 const TableSet& tables) {
+  check_tables(tables);
+  std::vector<std::uint8_t> out;
+  {
+    nb::gil_scoped_release release;
+    const Cells cells = checked_field(vectors, previous, width, height);
+    out = encode_motion(cells, static_cast<int>(width), static_cast<int>(height), tables);
+  }
+  return nb::bytes(out.data(), out.size());
+}
+
+// `out` is zeros at first and nothing of worth after an error.
+void decode(const nb::bytes& data, const std::optional<Vectors>& previous, std::size_t width, std::size_t height,
+            const TableSet& tables, const Array<std::int16_t, 3>& out) {
+  check_tables(tables);
+  const auto* const bytes = static_cast<const std::uint8_t*>(data.data());
+  const std::size_t size = data.size();
+  nb::gil_scoped_release release;
+  const Cells cells = checked_field(Vectors(out), previous, width, height);
+  decode_motion(bytes, size, cells.previous, static_cast<int>(width), static_cast<int>(height), tables,
+                reinterpret_cast<Vector*>(out.data()));
+}
+
 }  // namespace
 
 void bind_motion(nb::module_& module) {
@@ -48,6 +97,10 @@ void bind_motion(nb::module_& module) {
              nb::arg("chroma"), nb::arg("bit_depth"), nb::arg("out").noconvert(), text);
   module.def("warp_plane", &warp<std::uint16_t>, nb::arg("reference").noconvert(), nb::arg("vectors").noconvert(),
              nb::arg("chroma"), nb::arg("bit_depth"), nb::arg("out").noconvert(), text);
+  module.def("encode_motion", &encode, nb::arg("vectors").noconvert(), nb::arg("previous").noconvert().none(),
+             nb::arg("width"), nb::arg("height"), nb::arg("tables"), "Vectors of 8x8 cells to the bytes of a field.");
+  module.def("decode_motion", &decode, nb::arg("data"), nb::arg("previous").noconvert().none(), nb::arg("width"),
+             nb::arg("height"), nb::arg("tables"), nb::arg("out").noconvert(), "Bytes of a field into `out`, zeros.");
 }
 
 }  // namespace nvcodec

@@ -31,3 +31,14 @@ class ChainDecoder:
 def warp_plane(
     reference: NDArray[Any], vectors: NDArray[np.int16], chroma: bool, bit_depth: int, out: NDArray[Any]
 ) -> None: ...
+def encode_motion(
+    vectors: NDArray[np.int16], previous: NDArray[np.int16] | None, width: int, height: int, tables: TableSet
+) -> bytes: ...
+def decode_motion(
+    data: bytes,
+    previous: NDArray[np.int16] | None,
+    width: int,
+    height: int,
+    tables: TableSet,
+    out: NDArray[np.int16],
+) -> None: ...

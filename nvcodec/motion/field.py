@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nvcodec.errors import FormatError, LimitError
 
 VECTOR_LOW, VECTOR_HIGH = -4096, 4095  # quarters of a luma sample: 1024 samples either way
-MAX_SIDE = 1 << 16  # luma samples
+MAX_SIDE = 1 << 14  # luma samples
 
 
 def grid_shape(width: int, height: int) -> tuple[int, int]:
