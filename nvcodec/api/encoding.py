@@ -15,7 +15,7 @@ from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
 from nvcodec.api.costs import check_size, level_for, level_of_trained
-from nvcodec.api.families import check_family, group_frames
+from nvcodec.api.families import check_family, group_frames, quality_of
 from nvcodec.api.grouping import cut, group_lengths
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.reporting import Reporter
@@ -87,6 +87,7 @@ class _Encode:
         self.info: SourceInfo | None = None if files.is_stream(source) else probe(source)
         self.writer: Writer | None = None
         self.tally = Tally()
+        self.near: float | None = None  # quality of the group before: where a search for the next one's begins
 
     def run(self, resume: bool, overwrite: bool) -> EncodeResult:
         if resume and (files.is_stream(self.source) or files.is_stream(self.target)):
@@ -152,6 +153,7 @@ class _Encode:
         pictures = iter(reader)
         if old is not None:
             skip_written(pictures, self.feed, old)
+            self.near = quality_of(get_codec(self.codec), old.read_head(-1).config, self.format)
             self.writer = Writer.resume(file, old)  # last, because ``old`` reads by moving the file's position
             self.reporter.frames_done = self.writer.frame_count
             for entry in old.groups:
@@ -170,6 +172,7 @@ class _Encode:
     def _code(self, pictures: list[Picture], reader: Reader, file: BinaryIO) -> None:
         packets = self.feed.take()
         payload = self._fitted(pictures)
+        self.near = payload.notes.get("quality")
         writer = self.writer = self.writer or self._open_writer(payload, reader, file, len(pictures))
         writer.write_packets(packets)
         before = writer.bytes_written
@@ -201,7 +204,7 @@ class _Encode:
         chosen, frames = self.settings, len(pictures)
         timing = timing_size([p.pts for p in pictures], [p.duration for p in pictures])
         return GroupSpec(
-            quality=DEFAULT_QUALITY if chosen.quality is None else chosen.quality,
+            quality=(self.near or DEFAULT_QUALITY) if chosen.quality is None else chosen.quality,
             target_bytes=self.budget.bytes_for(frames, timing, self.feed),
             psnr_floor=chosen.psnr,
             preset=chosen.preset or DEFAULT_PRESET,

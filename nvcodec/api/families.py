@@ -26,6 +26,12 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
         raise UsageError(f"--quality of {codec.name} is a whole number, not {chosen.quality:g}")
 
 
+def quality_of(codec: Codec, config: bytes, fmt: VideoFormat) -> float | None:
+    """The quality that a group of a trained codec was coded at; None where a codec has no such thing."""
+    said = codec.describe(config, fmt, 1).get("quality") if codec.family == "trained" else None
+    return None if said is None else float(said)
+
+
 def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
     """Most frames of a group. Raises :class:`UsageError` for more than readers take by default."""
     if codec.family != "trained":

@@ -33,7 +33,6 @@ from nvcodec.models.planes import planes_to_features
 
 RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
 PSNR_SLOPE = 0.24  # dB a step
-PSNR_START, QUALITY_START = 29.0, 8  # about what the dial gives, where a search for a PSNR begins
 SKIP = 1  # where the narrowest table is expected nothing is coded: up to 7 % of the bytes for 0.02 dB at low qualities
 CUT = 0.7  # of the detail's energy: where so much of it changed, a frame is tried alone, too
 AHEAD = 4  # frames that may wait to be coded
@@ -117,8 +116,7 @@ class LatentEncoder:
             levels[quality] = self.psnr(self.best)
             return levels[quality]
 
-        start = round(QUALITY_START + (floor - PSNR_START) / PSNR_SLOPE)
-        below = last_within(level, math.nextafter(floor, -math.inf), max(0, min(QUALITIES - 1, start)), PSNR_SLOPE)
+        below = last_within(level, math.nextafter(floor, -math.inf), round(self.spec.quality), PSNR_SLOPE)
         wanted = min(QUALITIES - 1, 0 if below is None else below + 1)
         if self.best is None or self.best.quality != wanted:
             self.best = self.trial(wanted)

@@ -83,13 +83,15 @@ def test_a_damaged_group_is_lost_alone(coded, tmp_path):
         video.picture(entry.first_frame)
 
 
-def test_resuming_gives_the_same_bytes(source, coded, tiny_weights, tmp_path):
-    target = tmp_path / "a.nvc"
-    whole = coded.read_bytes()
-    with coded.open("rb") as file:
+@pytest.mark.parametrize("goal", [{"quality": 30}, {"size": 12_000}, {"psnr": 33.0}])
+def test_resuming_gives_the_same_bytes(source, tiny_weights, tmp_path, goal):
+    target, first = tmp_path / "a.nvc", tmp_path / "first.nvc"
+    nvcodec.encode(source, first, codec="stem", gof=4, model=str(tiny_weights), threads=1, **goal)
+    whole = first.read_bytes()
+    with first.open("rb") as file:
         entry = NvcReader(file).groups[1]
     (tmp_path / "a.nvc.part").write_bytes(whole[: entry.offset + entry.length + 5])
-    nvcodec.encode(source, target, codec="stem", quality=30, gof=4, model=str(tiny_weights), threads=1, resume=True)
+    nvcodec.encode(source, target, codec="stem", gof=4, model=str(tiny_weights), threads=1, resume=True, **goal)
     assert target.read_bytes() == whole
 
 
