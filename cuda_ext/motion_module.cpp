@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "motion_code.hpp"
+#include "motion_search.hpp"
 #include "warp.hpp"
 
 namespace nb = nanobind;
@@ -89,6 +90,20 @@ void decode(const nb::bytes& data, const std::optional<Vectors>& previous, std::
                 reinterpret_cast<Vector*>(out.data()));
 }
 
+void search(const Array<const std::uint8_t, 2>& current, const Array<const std::uint8_t, 2>& reference, double weight,
+            const std::optional<Vectors>& previous, const std::optional<Vectors>& start, int threads,
+            const Array<std::int16_t, 3>& out) {
+  const std::size_t height = current.shape(0), width = current.shape(1);
+  if (reference.shape(0) != height || reference.shape(1) != width) throw std::invalid_argument("both planes need the same size");
+  if (!(weight >= 0 && weight <= 1e5)) throw std::invalid_argument("the weight of a bit is 0 to 100000");
+  if (threads < 1 || threads > 256) throw std::invalid_argument("1 to 256 threads can search");
+  nb::gil_scoped_release release;
+  const Cells cells = checked_field(Vectors(out), previous, width, height);
+  const Vector* const guess = start ? checked_cells(*start, width, height) : nullptr;
+  search_motion({current.data(), reference.data(), static_cast<int>(width), static_cast<int>(height)}, cells.previous,
+                {weight, guess, threads}, reinterpret_cast<Vector*>(out.data()));
+}
+
 }  // namespace
 
 void bind_motion(nb::module_& module) {
@@ -101,6 +116,9 @@ void bind_motion(nb::module_& module) {
              nb::arg("width"), nb::arg("height"), nb::arg("tables"), "Vectors of 8x8 cells to the bytes of a field.");
   module.def("decode_motion", &decode, nb::arg("data"), nb::arg("previous").noconvert().none(), nb::arg("width"),
              nb::arg("height"), nb::arg("tables"), nb::arg("out").noconvert(), "Bytes of a field into `out`, zeros.");
+  module.def("search_motion", &search, nb::arg("current").noconvert(), nb::arg("reference").noconvert(),
+             nb::arg("weight"), nb::arg("previous").noconvert().none(), nb::arg("start").noconvert().none(),
+             nb::arg("threads"), nb::arg("out").noconvert(), "Vectors of 8x8 cells for 8-bit luma, into `out`, zeros.");
 }
 
 }  // namespace nvcodec

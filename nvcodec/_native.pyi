@@ -42,3 +42,12 @@ def decode_motion(
     tables: TableSet,
     out: NDArray[np.int16],
 ) -> None: ...
+def search_motion(
+    current: NDArray[np.uint8],
+    reference: NDArray[np.uint8],
+    weight: float,
+    previous: NDArray[np.int16] | None,
+    start: NDArray[np.int16] | None,
+    threads: int,
+    out: NDArray[np.int16],
+) -> None: ...

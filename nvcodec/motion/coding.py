@@ -9,11 +9,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nvcodec.entropy import native
 from nvcodec.errors import DamagedError, UnsupportedError
-from nvcodec.motion.field import MotionField, grid_shape
+from nvcodec.motion.field import MotionField, earlier_vectors, grid_shape
 from nvcodec.motion.tables import motion_tables
 
 if native.AVAILABLE:
@@ -30,21 +29,12 @@ def _tables() -> _native.TableSet:
     return _native.TableSet(tables.cumulative, tables.offsets, tables.raw_bits)
 
 
-def _earlier(previous: MotionField | None, width: int, height: int) -> NDArray[np.int16] | None:
-    """The vectors of the field before. Raises ValueError if it is of another size."""
-    if previous is None:
-        return None
-    if (previous.width, previous.height) != (width, height):
-        raise ValueError(f"the field before is {previous.width}x{previous.height}, not {width}x{height}")
-    return previous.vectors
-
-
 def encode_motion(field: MotionField, previous: MotionField | None = None) -> bytes:
     """The bytes of a field; none at all if every vector is as predicted. `previous` is known to the decoder, too.
 
     Raises ValueError if `previous` is of another size.
     """
-    earlier = _earlier(previous, field.width, field.height)
+    earlier = earlier_vectors(previous, field.width, field.height)
     return _native.encode_motion(field.vectors, earlier, field.width, field.height, _tables())
 
 
@@ -57,7 +47,7 @@ def decode_motion(data: bytes, width: int, height: int, previous: MotionField | 
     rows, columns = grid_shape(width, height)
     if len(data) > MOST_BYTES * (rows * columns + 1):
         raise DamagedError(f"{len(data)} bytes are too many for a motion field of {width}x{height}")
-    tables, earlier = _tables(), _earlier(previous, width, height)
+    tables, earlier = _tables(), earlier_vectors(previous, width, height)
     vectors = np.zeros((2 * rows, 2 * columns, 2), np.int16)
     _native.decode_motion(bytes(data), earlier, width, height, tables, vectors)
     return MotionField(width, height, vectors)

@@ -83,3 +83,12 @@ class MotionField:
         if not isinstance(other, MotionField):
             return NotImplemented
         return (self.width, self.height) == (other.width, other.height) and np.array_equal(self.vectors, other.vectors)
+
+
+def earlier_vectors(previous: MotionField | None, width: int, height: int) -> NDArray[np.int16] | None:
+    """The vectors of the field before. Raises ValueError if it is of another size."""
+    if previous is None:
+        return None
+    if (previous.width, previous.height) != (width, height):
+        raise ValueError(f"the field before is {previous.width}x{previous.height}, not {width}x{height}")
+    return previous.vectors
