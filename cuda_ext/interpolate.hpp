@@ -12,8 +12,10 @@ constexpr int kLumaTaps = 8, kChromaTaps = 4;
 constexpr int kRunWidth = 64, kRunHeight = 16;  // largest block that is interpolated at once
 
 // Weights of 64 in all, by quarters of a sample.
-inline constexpr std::int16_t kLumaFilter[4][kLumaTaps] = {
-    {0, 0, 0, 64, 0, 0, 0, 0}, {-1, 4, -10, 58, 17, -5, 1, 0}, {-1, 4, -11, 40, 40, -11, 4, -1}, {0, 1, -5, 17, 58, -10, 4, -1}};
+inline constexpr std::int16_t kLumaFilter[4][kLumaTaps] = {{0, 0, 0, 64, 0, 0, 0, 0},
+                                                           {-1, 4, -10, 58, 17, -5, 1, 0},
+                                                           {-1, 4, -11, 40, 40, -11, 4, -1},
+                                                           {0, 1, -5, 17, 58, -10, 4, -1}};
 
 // Weights of 64 in all, by eighths of a sample.
 inline constexpr std::int16_t kChromaFilter[8][kChromaTaps] = {{0, 64, 0, 0},    {-2, 58, 10, -2}, {-4, 54, 16, -2},
@@ -76,7 +78,8 @@ void interpolate(const Block<Sample, Taps>& block, const std::int16_t* across, c
   for (int y = 0; y < block.height; ++y) {
     Sample* to = block.target + y * block.target_stride;
     for (int x = 0; x < block.width; ++x)
-      to[x] = clipped<Sample>((weigh<Taps>(rows + y * kRunWidth + x, kRunWidth, down) + (1 << (shift - 1))) >> shift, top);
+      to[x] =
+          clipped<Sample>((weigh<Taps>(rows + y * kRunWidth + x, kRunWidth, down) + (1 << (shift - 1))) >> shift, top);
   }
 }
 

@@ -12,28 +12,43 @@ namespace nvcodec {
 namespace {
 
 constexpr std::uint16_t kDifferenceTables = 64;
-constexpr int kFirstScale = 12;          // table of a mean of one sixteenth
-constexpr int kMeanLow = 4;              // sixteenths
+constexpr int kFirstScale = 13;  // table of a mean of one sixteenth
+constexpr int kMeanLow = 4;      // sixteenths
 constexpr int kWidest = kVectorHigh - kVectorLow;
+constexpr int kCopies = kMaxCandidates - 1;
 
 // Contexts of flags: how many there are of each, one kind after the other.
-enum Flag : int { kSame = 0, kSplit = kSame + 3 * kSpreads, kCopy = kSplit + 3, kPartSame = kCopy + kMaxCandidates, kPartCopy = kPartSame + kSpreads, kFlags = kPartCopy + kMaxCandidates };
+enum Flag : int {
+  kSame = 0,
+  kSplit = kSame + 3 * kSpreads,
+  kCopy = kSplit + 3,
+  kPartSame = kCopy + kCopies,
+  kPartCopy = kPartSame + kSpreads,
+  kFlags = kPartCopy + kCopies
+};
 
-// The chance of a one in 4096ths, learnt from the flags so far.
+// What flags and differences are expected to be before the first of them, measured on films.
+constexpr std::array<int, kFlags> kFirstChances = {3650, 2550, 2270, 2200, 2760, 1700, 1450, 1240, 2100, 1000,
+                                                   620,  470,  800,  2150, 3050, 1750, 655,  324,  164,  53,
+                                                   2170, 1500, 1160, 1000, 1290, 830,  520,  280,  240};
+constexpr std::array<std::array<int, kSpreads>, 2> kFirstAcross = {{{120, 66, 140, 340}, {120, 66, 130, 340}}};
+constexpr std::array<std::array<int, kSpreads>, 2> kFirstDown = {{{160, 40, 100, 340}, {100, 55, 100, 340}}};
+
+// The chance of a one in 4096ths, learnt from the flags so far: fast at first.
 struct Chance {
-  int one = 2048, seen = 0;
+  int one = 0, seen = 0;
 
   std::uint16_t table() const { return static_cast<std::uint16_t>(one >> 6); }
   void learn(bool flag) {
-    const int shift = seen < 2 ? 2 : seen < 6 ? 3 : seen < 16 ? 4 : 5;
+    const int shift = seen < 4 ? 3 : seen < 10 ? 4 : seen < 40 ? 5 : 6;
     one += flag ? (4096 - one) >> shift : -(one >> shift);
-    seen = std::min(seen + 1, 16);
+    seen = std::min(seen + 1, 40);
   }
 };
 
 // The mean magnitude of a difference in sixteenths, learnt from those so far.
 struct Magnitude {
-  int mean = 96;
+  int mean = 0;
 
   std::uint16_t table() const {
     const int whole = static_cast<int>(floor_log2(static_cast<std::uint32_t>(mean)));
@@ -61,7 +76,8 @@ class Writer {
 
 class Reader {
  public:
-  Reader(const std::uint8_t* data, std::size_t size, const TableSet& tables) : tables_(tables), at_(open_chain(data, size)) {}
+  Reader(const std::uint8_t* data, std::size_t size, const TableSet& tables)
+      : tables_(tables), at_(open_chain(data, size)) {}
   int code(std::uint16_t table, int) {
     std::int32_t value = 0;
     decode_chain(at_, {tables_, &table, 1}, &value);
@@ -85,10 +101,20 @@ template <typename Coder>
 class FieldCoder {
  public:
   FieldCoder(Coder& coder, Vector* vectors, const Vector* previous, int width, int height)
-      : coder_(coder), vectors_(vectors), cells_{vectors, previous, cells_of(height), cells_of(width)}, width_(width), height_(height) {
+      : coder_(coder),
+        vectors_(vectors),
+        cells_{vectors, previous, cells_of(height), cells_of(width)},
+        width_(width),
+        height_(height) {
     const std::size_t blocks = cells_.at(cells_.rows, 0) / 4;
     other_.assign(blocks, 0);
     split_.assign(blocks, 0);
+    for (std::size_t k = 0; k < kFirstChances.size(); ++k) chances_[k].one = kFirstChances[k];
+    for (std::size_t part = 0; part < 2; ++part)
+      for (std::size_t k = 0; k < kSpreads; ++k) {
+        across_[part][k].mean = kFirstAcross[part][k];
+        down_[part][k].mean = kFirstDown[part][k];
+      }
   }
 
   void run() {
@@ -127,7 +153,7 @@ class FieldCoder {
   Vector other(const Forecast& known, int copy, std::size_t part, Vector wanted) {
     for (int k = 1; k < known.count; ++k) {
       const Vector candidate = known.candidates[static_cast<std::size_t>(k)];
-      if (flag(copy + k, wanted == candidate)) return candidate;
+      if (flag(copy + k - 1, wanted == candidate)) return candidate;
     }
     const Vector from = known.candidates[0];
     const int x = difference(across_[part][static_cast<std::size_t>(known.spread)], wanted.x - from.x);

@@ -21,7 +21,9 @@ struct Cells {
   const Vector* previous;
   int rows, columns;
 
-  std::size_t at(int row, int column) const { return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) + static_cast<std::size_t>(column); }
+  std::size_t at(int row, int column) const {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) + static_cast<std::size_t>(column);
+  }
 };
 
 // Cells of a picture's side: two a block of 16 samples.

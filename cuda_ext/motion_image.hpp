@@ -14,7 +14,8 @@ constexpr int kMargin = 32;  // samples around a picture: a block outside it, an
 class Image {
  public:
   Image(const std::uint8_t* samples, int width, int height) : Image(width, height) {
-    for (int y = 0; y < height; ++y) std::memcpy(row(y), samples + static_cast<std::ptrdiff_t>(y) * width, static_cast<std::size_t>(width));
+    for (int y = 0; y < height; ++y)
+      std::memcpy(row(y), samples + static_cast<std::ptrdiff_t>(y) * width, static_cast<std::size_t>(width));
     extend();
   }
 
@@ -25,7 +26,8 @@ class Image {
       const std::uint8_t* const a = at(0, 2 * y);
       const std::uint8_t* const b = at(0, 2 * y + 1);
       std::uint8_t* const to = small.row(y);
-      for (int x = 0; x < small.width_; ++x) to[x] = static_cast<std::uint8_t>((a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1] + 2) >> 2);
+      for (int x = 0; x < small.width_; ++x)
+        to[x] = static_cast<std::uint8_t>((a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1] + 2) >> 2);
     }
     small.extend();
     return small;
@@ -39,7 +41,10 @@ class Image {
 
  private:
   Image(int width, int height)
-      : width_(width), height_(height), stride_(width + 2 * kMargin), samples_(static_cast<std::size_t>(stride_ * (height + 2 * kMargin))) {}
+      : width_(width),
+        height_(height),
+        stride_(width + 2 * kMargin),
+        samples_(static_cast<std::size_t>(stride_ * (height + 2 * kMargin))) {}
 
   std::uint8_t* row(int y) { return samples_.data() + (y + kMargin) * stride_ + kMargin; }
 
@@ -61,7 +66,8 @@ class Image {
 
 // Sum of absolute differences of two squares.
 template <int Side>
-inline int difference_of(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b, std::ptrdiff_t b_stride) {
+inline int difference_of(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
+                         std::ptrdiff_t b_stride) {
   int sum = 0;
   for (int y = 0; y < Side; ++y, a += a_stride, b += b_stride)
     for (int x = 0; x < Side; ++x) sum += std::abs(a[x] - b[x]);

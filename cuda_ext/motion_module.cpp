@@ -37,7 +37,8 @@ void warp(const Array<const Sample, 2>& reference, const Array<const std::int16_
           const Array<Sample, 2>& out) {
   const std::size_t height = reference.shape(0), width = reference.shape(1);
   if (height != out.shape(0) || width != out.shape(1)) throw std::invalid_argument("both planes need the same size");
-  if (height == 0 || width == 0 || height > kMaxSide || width > kMaxSide) throw std::invalid_argument("a plane has an impossible size");
+  if (height == 0 || width == 0 || height > kMaxSide || width > kMaxSide)
+    throw std::invalid_argument("a plane has an impossible size");
   if (depth != (sizeof(Sample) == 1 ? 8 : 10)) throw std::invalid_argument("uint8 holds 8 bits and uint16 10");
   nb::gil_scoped_release release;
   const std::size_t scale = chroma ? 2 : 1;
@@ -55,11 +56,13 @@ const Vector* checked_cells(const Vectors& vectors, std::size_t width, std::size
   return reinterpret_cast<const Vector*>(vectors.data());
 }
 
-Cells checked_field(const Vectors& vectors, const std::optional<Vectors>& previous, std::size_t width, std::size_t height) {
+Cells checked_field(const Vectors& vectors, const std::optional<Vectors>& previous, std::size_t width,
+                    std::size_t height) {
   if (width == 0 || height == 0 || width > kMaxSide || height > kMaxSide)
     throw std::invalid_argument("a motion field has an impossible size");
   const Vector* const before = previous ? checked_cells(*previous, width, height) : nullptr;
-  return {checked_cells(vectors, width, height), before, static_cast<int>(vectors.shape(0)), static_cast<int>(vectors.shape(1))};
+  return {checked_cells(vectors, width, height), before, static_cast<int>(vectors.shape(0)),
+          static_cast<int>(vectors.shape(1))};
 }
 
 void check_tables(const TableSet& tables) {
@@ -94,7 +97,8 @@ void search(const Array<const std::uint8_t, 2>& current, const Array<const std::
             const std::optional<Vectors>& previous, const std::optional<Vectors>& start, int threads,
             const Array<std::int16_t, 3>& out) {
   const std::size_t height = current.shape(0), width = current.shape(1);
-  if (reference.shape(0) != height || reference.shape(1) != width) throw std::invalid_argument("both planes need the same size");
+  if (reference.shape(0) != height || reference.shape(1) != width)
+    throw std::invalid_argument("both planes need the same size");
   if (!(weight >= 0 && weight <= 1e5)) throw std::invalid_argument("the weight of a bit is 0 to 100000");
   if (threads < 1 || threads > 256) throw std::invalid_argument("1 to 256 threads can search");
   nb::gil_scoped_release release;

@@ -94,7 +94,8 @@ void search_level(Level& level, const Level* coarser, double weight) {
 }
 
 Level make_level(const Image& current, const Image& reference, int rows, int columns) {
-  return {current.halved(), reference.halved(), rows, columns, std::vector<Vector>(static_cast<std::size_t>(rows * columns))};
+  return {current.halved(), reference.halved(), rows, columns,
+          std::vector<Vector>(static_cast<std::size_t>(rows * columns))};
 }
 
 }  // namespace
@@ -123,7 +124,8 @@ std::vector<Vector> coarse_motion(const Image& current, const Image& reference, 
   for (std::size_t k = levels.size(); k-- > 0;)
     search_level(levels[k], k + 1 < levels.size() ? &levels[k + 1] : nullptr, weight / 64);
   std::vector<Vector> doubled = levels[0].vectors;
-  for (Vector& vector : doubled) vector = {static_cast<std::int16_t>(2 * vector.x), static_cast<std::int16_t>(2 * vector.y)};
+  for (Vector& vector : doubled)
+    vector = {static_cast<std::int16_t>(2 * vector.x), static_cast<std::int16_t>(2 * vector.y)};
   return doubled;
 }
 

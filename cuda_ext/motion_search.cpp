@@ -22,7 +22,6 @@ constexpr int kMostSteps = 16;
 constexpr int kSameBits = 8, kCopyBits = 48, kStepBits = 12, kOtherBits = 64, kSplitBits = 48, kPartSameBits = 24;
 constexpr int kWorthBits = 20 * 16, kWorthDifference = 128;  // a cheaper block is not tried in parts
 
-
 struct Found {
   Vector vector{0, 0};
   int cost = std::numeric_limits<int>::max();
@@ -83,8 +82,9 @@ class SquareSearch {
  private:
   bool reachable(int x, int y) const {
     const int column = x_ + (x >> 2), row = y_ + (y >> 2);
-    return x >= kVectorLow && x <= kVectorHigh && y >= kVectorLow && y <= kVectorHigh && column >= -kOutside && row >= -kOutside &&
-           column <= scene_.reference.width() + kBeyond && row <= scene_.reference.height() + kBeyond;
+    return x >= kVectorLow && x <= kVectorHigh && y >= kVectorLow && y <= kVectorHigh && column >= -kOutside &&
+           row >= -kOutside && column <= scene_.reference.width() + kBeyond &&
+           row <= scene_.reference.height() + kBeyond;
   }
 
   int bits(Vector vector) const {
@@ -100,8 +100,8 @@ class SquareSearch {
     const int across = vector.x & 3, down = vector.y & 3;
     if (across == 0 && down == 0) return difference_of<Side>(source_, scene_.current.stride(), from, stride);
     std::uint8_t made[Side * Side];
-    interpolate(Block<std::uint8_t, kLumaTaps>{from, stride, made, Side, Side, Side}, across ? kLumaFilter[across] : nullptr,
-                down ? kLumaFilter[down] : nullptr, 8);
+    interpolate(Block<std::uint8_t, kLumaTaps>{from, stride, made, Side, Side, Side},
+                across ? kLumaFilter[across] : nullptr, down ? kLumaFilter[down] : nullptr, 8);
     return difference_of<Side>(source_, scene_.current.stride(), made, Side);
   }
 
@@ -115,7 +115,11 @@ class SquareSearch {
 class FieldSearch {
  public:
   FieldSearch(const Scene& scene, Vector* vectors, const Vector* previous, int width, int height)
-      : scene_(scene), vectors_(vectors), cells_{vectors, previous, cells_of(height), cells_of(width)}, width_(width), height_(height) {}
+      : scene_(scene),
+        vectors_(vectors),
+        cells_{vectors, previous, cells_of(height), cells_of(width)},
+        width_(width),
+        height_(height) {}
 
   int rows() const { return cells_.rows / 2; }
   int columns() const { return cells_.columns / 2; }
@@ -141,7 +145,8 @@ class FieldSearch {
 
   bool equal_parts(int i, int j) const {
     const Vector first = vectors_[cells_.at(i, j)];
-    return vectors_[cells_.at(i, j + 1)] == first && vectors_[cells_.at(i + 1, j)] == first && vectors_[cells_.at(i + 1, j + 1)] == first;
+    return vectors_[cells_.at(i, j + 1)] == first && vectors_[cells_.at(i + 1, j)] == first &&
+           vectors_[cells_.at(i + 1, j + 1)] == first;
   }
 
   Found search_whole(const Forecast& known, int row, int column) {
@@ -213,8 +218,10 @@ class FieldSearch {
 // Each thread takes the next row that nobody has; a block waits for the one above right of it.
 class Rows {
  public:
-  Rows(FieldSearch& search, int threads) : search_(search), done_(new std::atomic<int>[static_cast<std::size_t>(search.rows())]), threads_(threads) {
-    for (int row = 0; row < search.rows(); ++row) done_[static_cast<std::size_t>(row)].store(0, std::memory_order_relaxed);
+  Rows(FieldSearch& search, int threads)
+      : search_(search), done_(new std::atomic<int>[static_cast<std::size_t>(search.rows())]), threads_(threads) {
+    for (int row = 0; row < search.rows(); ++row)
+      done_[static_cast<std::size_t>(row)].store(0, std::memory_order_relaxed);
   }
 
   void work() {
@@ -250,7 +257,8 @@ class Rows {
 
 }  // namespace
 
-void search_motion(const SearchPictures& pictures, const Vector* previous, const SearchSettings& settings, Vector* vectors) {
+void search_motion(const SearchPictures& pictures, const Vector* previous, const SearchSettings& settings,
+                   Vector* vectors) {
   const Image current(pictures.current, pictures.width, pictures.height);
   const Image reference(pictures.reference, pictures.width, pictures.height);
   const int rows = cells_of(pictures.height) / 2, columns = cells_of(pictures.width) / 2;

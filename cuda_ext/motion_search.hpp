@@ -1,4 +1,5 @@
-// A motion field for a picture and its reference by rate and distortion. An encoder's affair: nothing here is normative.
+// A motion field for a picture and its reference by rate and distortion. An encoder's affair: nothing here is
+// normative.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct SearchSettings {
 
 // Writes the cells of a field (cells_of(height) x cells_of(width)). `previous` has as many, or is null. The result does
 // not depend on the number of threads.
-void search_motion(const SearchPictures& pictures, const Vector* previous, const SearchSettings& settings, Vector* vectors);
+void search_motion(const SearchPictures& pictures, const Vector* previous, const SearchSettings& settings,
+                   Vector* vectors);
 
 }  // namespace nvcodec

@@ -17,8 +17,10 @@ struct Plane {
 template <typename Sample, int Taps>
 void gather(const Plane<Sample>& from, int x, int y, int width, int height, Sample* patch, int stride) {
   for (int i = 0; i < height + Taps - 1; ++i) {
-    const Sample* row = from.data + static_cast<std::ptrdiff_t>(std::clamp(y + i - (Taps / 2 - 1), 0, from.height - 1)) * from.width;
-    for (int j = 0; j < width + Taps - 1; ++j) patch[i * stride + j] = row[std::clamp(x + j - (Taps / 2 - 1), 0, from.width - 1)];
+    const Sample* row =
+        from.data + static_cast<std::ptrdiff_t>(std::clamp(y + i - (Taps / 2 - 1), 0, from.height - 1)) * from.width;
+    for (int j = 0; j < width + Taps - 1; ++j)
+      patch[i * stride + j] = row[std::clamp(x + j - (Taps / 2 - 1), 0, from.width - 1)];
   }
 }
 
@@ -28,7 +30,8 @@ void fetch(const Plane<Sample>& from, int x, int y, Block<Sample, Taps> block, c
            const std::int16_t* down, int depth) {
   constexpr int kBefore = Taps / 2 - 1, kAfter = Taps / 2, kStride = kRunWidth + Taps - 1;
   Sample patch[kStride * (kRunHeight + Taps - 1)];
-  if (x >= kBefore && y >= kBefore && x + block.width + kAfter <= from.width && y + block.height + kAfter <= from.height) {
+  if (x >= kBefore && y >= kBefore && x + block.width + kAfter <= from.width &&
+      y + block.height + kAfter <= from.height) {
     block.source = from.data + static_cast<std::ptrdiff_t>(y) * from.width + x;
     block.stride = from.width;
   } else {
@@ -47,7 +50,8 @@ int run_of(const std::int16_t* vectors, int left, int longest) {
 }
 
 template <typename Sample, int Taps, int Bits>
-void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::int16_t (*filter)[Taps], int depth, Sample* out) {
+void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::int16_t (*filter)[Taps], int depth,
+                Sample* out) {
   constexpr int kCell = 32 >> Bits;  // 8 samples of luma, 4 of chroma
   constexpr int kMask = (1 << Bits) - 1;
   for (int i = 0; i < grid.rows && i * kCell < from.height; ++i) {
@@ -56,9 +60,12 @@ void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::in
     for (int j = 0; j < cells;) {
       const int run = run_of(row + 2 * j, cells - j, kRunWidth / kCell), dx = row[2 * j], dy = row[2 * j + 1];
       const int x = j * kCell, y = i * kCell;
-      const Block<Sample, Taps> block{nullptr,    0,
-                                      out + static_cast<std::ptrdiff_t>(y) * from.width + x, from.width,
-                                      std::min(run * kCell, from.width - x), std::min(kCell, from.height - y)};
+      const Block<Sample, Taps> block{nullptr,
+                                      0,
+                                      out + static_cast<std::ptrdiff_t>(y) * from.width + x,
+                                      from.width,
+                                      std::min(run * kCell, from.width - x),
+                                      std::min(kCell, from.height - y)};
       fetch<Sample, Taps>(from, x + (dx >> Bits), y + (dy >> Bits), block, (dx & kMask) ? filter[dx & kMask] : nullptr,
                           (dy & kMask) ? filter[dy & kMask] : nullptr, depth);
       j += run;

@@ -102,8 +102,8 @@ def test_a_vector_out_of_range_is_refused() -> None:
     far = MotionField.whole(16, 32, np.array([[[4000, 0]], [[4095, 0]]], np.int16))
     tables = motion_tables()
     # The first block: not as predicted, whole, then a difference of 5000 quarters across and none down.
-    difference = 64 + 12 + 8 * 6 + 4
-    values, indices = np.array([0, 0, 5000, 0], np.int32), np.array([32, 32, difference, difference], np.uint16)
+    across, down = 64 + 13 + 8 * 7 + 0, 64 + 13 + 8 * 8 + 2
+    values, indices = np.array([0, 0, 5000, 0], np.int32), np.array([2270 >> 6, 800 >> 6, across, down], np.uint16)
     with pytest.raises(DamagedError, match="out of range"):
         decode_motion(native.encode_chain(values, indices, tables), 16, 16)
     with pytest.raises(DamagedError, match="neither"):
