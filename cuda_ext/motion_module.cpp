@@ -43,7 +43,7 @@ void warp(const Array<const Sample, 2>& reference, const Array<const std::int16_
   nb::gil_scoped_release release;
   const std::size_t scale = chroma ? 2 : 1;
   const VectorGrid grid = checked_grid(vectors, width * scale - (scale - 1), height * scale - (scale - 1));
-  warp_plane(reference.data(), static_cast<int>(width), static_cast<int>(height), grid, chroma, depth, out.data());
+  warp_plane(reference.data(), static_cast<int>(width), static_cast<int>(height), grid, chroma, out.data());
 }
 
 using Vectors = Array<const std::int16_t, 3>;

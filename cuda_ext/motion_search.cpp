@@ -100,8 +100,8 @@ class SquareSearch {
     const int across = vector.x & 3, down = vector.y & 3;
     if (across == 0 && down == 0) return difference_of<Side>(source_, scene_.current.stride(), from, stride);
     std::uint8_t made[Side * Side];
-    interpolate(Block<std::uint8_t, kLumaTaps>{from, stride, made, Side, Side, Side},
-                across ? kLumaFilter[across] : nullptr, down ? kLumaFilter[down] : nullptr, 8);
+    interpolate<Side>(Block<std::uint8_t, kLumaTaps>{from, stride, made, Side, Side, Side},
+                      across ? kLumaFilter[across] : nullptr, down ? kLumaFilter[down] : nullptr);
     return difference_of<Side>(source_, scene_.current.stride(), made, Side);
   }
 

@@ -27,7 +27,7 @@ void gather(const Plane<Sample>& from, int x, int y, int width, int height, Samp
 // The block whose whole position is (x, y) in the reference; block.target, width and height are set.
 template <typename Sample, int Taps>
 void fetch(const Plane<Sample>& from, int x, int y, Block<Sample, Taps> block, const std::int16_t* across,
-           const std::int16_t* down, int depth) {
+           const std::int16_t* down) {
   constexpr int kBefore = Taps / 2 - 1, kAfter = Taps / 2, kStride = kRunWidth + Taps - 1;
   Sample patch[kStride * (kRunHeight + Taps - 1)];
   if (x >= kBefore && y >= kBefore && x + block.width + kAfter <= from.width &&
@@ -39,7 +39,7 @@ void fetch(const Plane<Sample>& from, int x, int y, Block<Sample, Taps> block, c
     block.source = patch + kBefore * kStride + kBefore;
     block.stride = kStride;
   }
-  interpolate(block, across, down, depth);
+  interpolate(block, across, down);
 }
 
 // Cells in a row that share a vector go together.
@@ -50,8 +50,7 @@ int run_of(const std::int16_t* vectors, int left, int longest) {
 }
 
 template <typename Sample, int Taps, int Bits>
-void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::int16_t (*filter)[Taps], int depth,
-                Sample* out) {
+void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::int16_t (*filter)[Taps], Sample* out) {
   constexpr int kCell = 32 >> Bits;  // 8 samples of luma, 4 of chroma
   constexpr int kMask = (1 << Bits) - 1;
   for (int i = 0; i < grid.rows && i * kCell < from.height; ++i) {
@@ -67,7 +66,7 @@ void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::in
                                       std::min(run * kCell, from.width - x),
                                       std::min(kCell, from.height - y)};
       fetch<Sample, Taps>(from, x + (dx >> Bits), y + (dy >> Bits), block, (dx & kMask) ? filter[dx & kMask] : nullptr,
-                          (dy & kMask) ? filter[dy & kMask] : nullptr, depth);
+                          (dy & kMask) ? filter[dy & kMask] : nullptr);
       j += run;
     }
   }
@@ -76,16 +75,15 @@ void warp_cells(const Plane<Sample>& from, const VectorGrid& grid, const std::in
 }  // namespace
 
 template <typename Sample>
-void warp_plane(const Sample* reference, int width, int height, const VectorGrid& grid, bool chroma, int depth,
-                Sample* out) {
+void warp_plane(const Sample* reference, int width, int height, const VectorGrid& grid, bool chroma, Sample* out) {
   const Plane<Sample> from{reference, width, height};
   if (chroma)
-    warp_cells<Sample, kChromaTaps, 3>(from, grid, kChromaFilter, depth, out);
+    warp_cells<Sample, kChromaTaps, 3>(from, grid, kChromaFilter, out);
   else
-    warp_cells<Sample, kLumaTaps, 2>(from, grid, kLumaFilter, depth, out);
+    warp_cells<Sample, kLumaTaps, 2>(from, grid, kLumaFilter, out);
 }
 
-template void warp_plane<std::uint8_t>(const std::uint8_t*, int, int, const VectorGrid&, bool, int, std::uint8_t*);
-template void warp_plane<std::uint16_t>(const std::uint16_t*, int, int, const VectorGrid&, bool, int, std::uint16_t*);
+template void warp_plane<std::uint8_t>(const std::uint8_t*, int, int, const VectorGrid&, bool, std::uint8_t*);
+template void warp_plane<std::uint16_t>(const std::uint16_t*, int, int, const VectorGrid&, bool, std::uint16_t*);
 
 }  // namespace nvcodec

@@ -14,10 +14,9 @@ struct VectorGrid {
   int rows, columns;
 };
 
-// Both planes are width x height, at least 1x1, contiguous; the grid covers them. `depth` is 8 or 10. A chroma plane
-// has half the size (rounded up) of the luma plane that the grid covers.
+// Both planes are width x height, at least 1x1, contiguous; the grid covers them. Bytes hold 8 bits, other samples 10.
+// A chroma plane has half the size (rounded up) of the luma plane that the grid covers.
 template <typename Sample>
-void warp_plane(const Sample* reference, int width, int height, const VectorGrid& grid, bool chroma, int depth,
-                Sample* out);
+void warp_plane(const Sample* reference, int width, int height, const VectorGrid& grid, bool chroma, Sample* out);
 
 }  // namespace nvcodec

@@ -1,5 +1,5 @@
 // Feeds warp, motion decoder and search with random sizes, fields and bytes; built with sanitizers by
-// tools/fuzz_coder.sh.
+// tools/fuzz_motion.sh.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -59,7 +59,7 @@ void warp_once(Random& random, int width, int height, const std::vector<Vector>&
     const int w = chroma ? (width + 1) / 2 : width, h = chroma ? (height + 1) / 2 : height;
     const auto plane = noise<Sample>(random, w, h, (1u << depth) - 1);
     std::vector<Sample> out(plane.size());
-    warp_plane(plane.data(), w, h, grid, chroma, depth, out.data());
+    warp_plane(plane.data(), w, h, grid, chroma, out.data());
   }
 }
 
