@@ -18,8 +18,10 @@ namespace {
 
 constexpr int kOutside = 20, kBeyond = 4;  // where a block may begin: samples before and behind the picture
 constexpr int kMostSteps = 16;
-// Sixteenths of a bit, about what the coder takes.
-constexpr int kSameBits = 8, kCopyBits = 48, kStepBits = 12, kOtherBits = 64, kSplitBits = 48, kPartSameBits = 24;
+// Sixteenths of a bit, about what the coder takes; by the spread of the neighbours where there are several.
+constexpr int kSameBits[kSpreads] = {4, 14, 20, 26}, kElseBits[kSpreads] = {52, 24, 20, 16};
+constexpr int kPartSameBits[kSpreads] = {16, 24, 30, 32}, kPartElseBits[kSpreads] = {18, 12, 10, 8};
+constexpr int kCopyBits = 20, kStepBits = 12, kOtherBits = 12, kSplitBits = 32;
 constexpr int kWorthBits = 20 * 16, kWorthDifference = 128;  // a cheaper block is not tried in parts
 
 struct Found {
@@ -88,10 +90,13 @@ class SquareSearch {
   }
 
   int bits(Vector vector) const {
-    for (int k = 0; k < known_.count; ++k)
-      if (known_.candidates[static_cast<std::size_t>(k)] == vector)
-        return k == 0 ? (Side == 8 ? kPartSameBits : kSameBits) : kCopyBits + k * kStepBits;
-    return kOtherBits + difference_bits(vector.x - known_.candidates[0].x, vector.y - known_.candidates[0].y);
+    const auto spread = static_cast<std::size_t>(known_.spread);
+    if (vector == known_.candidates[0]) return Side == 8 ? kPartSameBits[spread] : kSameBits[spread];
+    const int known_else = Side == 8 ? kPartElseBits[spread] : kElseBits[spread];
+    for (int k = 1; k < known_.count; ++k)
+      if (known_.candidates[static_cast<std::size_t>(k)] == vector) return known_else + kCopyBits + (k - 1) * kStepBits;
+    return known_else + kOtherBits +
+           difference_bits(vector.x - known_.candidates[0].x, vector.y - known_.candidates[0].y);
   }
 
   int distortion(Vector vector) const {
@@ -184,7 +189,7 @@ class FieldSearch {
 
   // The cost of the block in parts, which are written; stops where it exceeds that of the whole one.
   int search_parts(int i, int j, const Found& whole) {
-    int cost = static_cast<int>(scene_.weight * kSplitBits);
+    int cost = static_cast<int>(scene_.weight * (kSplitBits + kElseBits[1]));
     for (int k = 0; k < 4 && cost < whole.cost; ++k) {
       const int row = i + k / 2, column = j + k % 2;
       if (!inside(row, column)) continue;
