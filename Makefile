@@ -7,7 +7,6 @@ PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 8 ] && n=8; echo $$n)
-BUDGET ?= 90s
 ARGS   ?=
 
 BIN := $(VENV)/bin
@@ -18,7 +17,7 @@ NATIVE := CMakeLists.txt $(wildcard cuda_ext/*)
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo                        encode and decode a real clip (BUDGET=90s CLIP=file)'
+	@echo 'make demo                        encode and decode a real clip (CLIP=file CODEC=hnerv BUDGET=90s)'
 	@echo 'make encode IN=a.mp4 OUT=a.nvc   encode a file (ARGS="--quality 40")'
 	@echo 'make test                        set up and run the tests (ARGS="-k name")'
 	@echo 'make lint | make type            ruff | mypy'
@@ -42,7 +41,7 @@ $(VENV)/.oracles: $(VENV)/.ok
 	@touch $@
 
 demo: $(VENV)/.ok
-	$(BIN)/python -m eval.demo --time-budget $(BUDGET) $(if $(CLIP),--clip '$(CLIP)')
+	$(BIN)/python -m eval.demo $(if $(CODEC),--codec $(CODEC)) $(if $(BUDGET),--time-budget $(BUDGET)) $(if $(CLIP),--clip '$(CLIP)')
 
 encode: $(VENV)/.ok
 	@test -n '$(IN)' -a -n '$(OUT)' || { echo 'usage: make encode IN=a.mp4 OUT=a.nvc [ARGS="--quality 40"]' >&2; exit 2; }

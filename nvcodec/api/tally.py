@@ -19,7 +19,7 @@ class Tally:
     estimated_bytes: float = 0.0
     modelled_bytes: float = 0.0
     goals_met: bool = True
-    best: bool = True  # every group is as good as its codec gets
+    filled: bool = True  # every group is as near to its goal of bytes as its codec gets
     lowest: tuple[int, float] | None = None  # number and PSNR of the worst group, dB
     hasty: list[int] = field(default_factory=list)  # numbers of groups whose fit had few steps
     _psnr_sum: float = 0.0
@@ -32,7 +32,7 @@ class Tally:
         self.estimated_bytes += payload.estimated_bytes
         self.modelled_bytes += payload.modelled_bytes
         self.goals_met = self.goals_met and payload.goal_met
-        self.best = self.best and payload.best
+        self.filled = self.filled and payload.filled
         if 0 < payload.steps < FEW_STEPS:
             self.hasty.append(number)
         self._psnr_sum += payload.psnr * frames

@@ -50,7 +50,7 @@ class GroupPayload:
     psnr: float  # dB, as `psnr_yuv` of the evaluation, of the decoded pictures
     estimated_bytes: float  # what the rate model said
     goal_met: bool = True
-    best: bool = False  # no setting of the codec would give better pictures: a larger goal could not be filled
+    filled: bool = False  # no setting of the codec would come nearer to a goal of bytes from below
     steps: int = 0
     seconds: float = 0.0
     modelled_bytes: float = 0.0  # what fitting saw at its end; apart where a goal changed the steps afterwards

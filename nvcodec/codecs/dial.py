@@ -8,13 +8,14 @@ from collections.abc import Callable
 from nvcodec.codecs.base import QUALITIES
 
 
-def last_within(figure: Callable[[int], float], target: float, start: int, slope: float) -> int | None:
-    """The highest quality whose ``figure`` is at most ``target``, or None if even that of quality 0 is above.
+def last_within(figure: Callable[[int], float], target: float, start: int, slope: float, lowest: int = 0) -> int | None:
+    """The highest setting, ``lowest`` to 63, whose ``figure`` is at most ``target``, or None if even the lowest's is
+    above. Settings are qualities; a codec may have some below 0.
 
-    ``figure`` is called for few qualities, once each, from ``start`` on; it should rise by about ``slope`` a step.
+    ``figure`` is called for few settings, once each, from ``start`` on; it should rise by about ``slope`` a step.
     Where it does not rise everywhere, the result is still within the target, and the one above it is not.
     """
-    low, high = -1, QUALITIES  # within, above
+    low, high = lowest - 1, QUALITIES  # within, above
     low_value, high_value = -math.inf, math.inf
     at = start
     while high - low > 1:
@@ -24,7 +25,7 @@ def last_within(figure: Callable[[int], float], target: float, start: int, slope
         else:
             high, high_value = at, value
         at = _between(low, low_value, high, high_value, target, slope)
-    return low if low >= 0 else None
+    return low if low >= lowest else None
 
 
 def _between(low: int, low_value: float, high: int, high_value: float, target: float, slope: float) -> int:

@@ -96,5 +96,7 @@ def _references(units: Sequence[Unit], temporal: bool) -> list[int | None]:
             raise FormatError(f"unit {number} of a trained codec shows frame {unit.first} + {unit.count}")
         if len(unit.references) > (1 if temporal else 0):
             raise FormatError(f"unit {number} leans on {len(unit.references)} units")
+        if unit.references and not 0 <= unit.references[0] < number:
+            raise FormatError(f"unit {number} leans on unit {unit.references[0]}")
         found.append(unit.references[0] if unit.references else None)
     return found

@@ -30,6 +30,7 @@ from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
 from nvcodec.models.latent_coding import FrameSymbols, analyse, latent_symbols
 from nvcodec.models.planes import planes_to_features
+from nvcodec.models.prior_network import TABLES
 
 RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
 PSNR_SLOPE = 0.24  # dB a step
@@ -52,6 +53,7 @@ class Trial:
     """A group at one quality."""
 
     quality: int
+    skip: int = SKIP
     units: list[Unit] = field(default_factory=list)
     z: list[Tensor] = field(default_factory=list)
     latents: list[Tensor] = field(default_factory=list)  # compact
@@ -92,19 +94,27 @@ class LatentEncoder:
         return self._payload(self.best, met)
 
     def _fill(self, target: int) -> bool:
-        """The best quality whose bytes are within the target, quality 0 where none is. Returns whether one is."""
-        room = math.log2(max(1, target - CONFIG_BYTES))
+        """The best setting whose bytes are within the target, the smallest where none is. Returns whether one is.
 
-        def log_bytes(quality: int) -> float:
-            trial = self.trial(quality)
+        Below quality 0 more and more is left out: setting -n skips what is under table n + SKIP.
+        """
+        room = math.log2(max(1, target - CONFIG_BYTES))
+        kept: dict[int, Trial] = {}  # of the best setting so far alone: a trial of a large group takes memory
+
+        def log_bytes(setting: int) -> float:
+            trial = self.trial(max(0, setting), SKIP + max(0, -setting))
             value = math.log2(max(1, trial.size))
-            if value <= room and (self.best is None or quality > self.best.quality):
-                self.best = trial  # the one that is kept: a trial of a large group takes memory
+            if not kept or value <= room or setting < min(kept):
+                kept.clear()
+                kept[setting] = trial
             return value
 
-        found = last_within(log_bytes, room, round(self.spec.quality), RATE_SLOPE)
-        if self.best is None:
-            self.best = self.trial(0)
+        start = round(self.spec.quality)
+        found = last_within(log_bytes, room, start, RATE_SLOPE, SKIP - TABLES + 1)
+        wanted = SKIP - TABLES + 1 if found is None else found
+        if wanted not in kept:
+            log_bytes(wanted)
+        self.best = kept[wanted] if wanted in kept else self.trial(max(0, wanted), SKIP + max(0, -wanted))
         return found is not None
 
     def _reach(self, floor: float) -> bool:
@@ -122,27 +132,27 @@ class LatentEncoder:
             self.best = self.trial(wanted)
         return levels.get(wanted, -math.inf) >= floor
 
-    def trial(self, quality: int) -> Trial:
+    def trial(self, quality: int, skip: int = SKIP) -> Trial:
         """The group at a quality; a thread turns symbols into bytes while the next frames are analysed."""
-        trial, waiting = Trial(quality), deque[Coding]()
+        trial, waiting = Trial(quality, skip), deque[Coding]()
         self.passes += 1
         with ThreadPoolExecutor(1) as coder:
-            for coded, alone in self._frames(quality):
+            for coded, alone in self._frames(quality, skip):
                 trial.z.append(coded.symbols[0])
                 trial.latents.append(compact(coded.y_hat))
-                waiting.append((alone, coder.submit(_coded, coded)))
+                waiting.append((alone, coder.submit(encode_unit, coded, skip)))
                 if len(waiting) > AHEAD:
                     self._collect(trial, waiting.popleft())
             while waiting:
                 self._collect(trial, waiting.popleft())
         return trial
 
-    def _frames(self, quality: int) -> Iterator[tuple[FrameSymbols, bool]]:
+    def _frames(self, quality: int, skip: int) -> Iterator[tuple[FrameSymbols, bool]]:
         """Each frame's symbols, and whether they stand alone."""
         history, before = Previous(None, None), None
         for planes in self.frames:
             y = self._analyse(planes, quality)
-            coded, alone = self._code(y, before, history, quality)
+            coded, alone = self._code(y, before, history, quality, skip)
             yield coded, alone
             history, before = Previous(coded.y_hat, None if alone else history.last), y
 
@@ -159,15 +169,17 @@ class LatentEncoder:
         y, u, v = (torch.from_numpy(as_signed(plane))[None].to(self.spec.device) for plane in planes)
         return analyse(self.model.parts, planes_to_features(y, u, v, peak), quality, self.spec.precision)
 
-    def _code(self, y: Tensor, before: Tensor | None, history: Previous, quality: int) -> tuple[FrameSymbols, bool]:
+    def _code(
+        self, y: Tensor, before: Tensor | None, history: Previous, quality: int, skip: int
+    ) -> tuple[FrameSymbols, bool]:
         """The symbols of a frame, and whether it is coded alone: behind a cut that may be the shorter way."""
         parts, precision = self.model.parts, self.spec.precision
         if before is None or not self.temporal:
-            return latent_symbols(parts, y, (None, None), quality, SKIP, precision), True
-        coded = latent_symbols(parts, y, history, quality, SKIP, precision)
+            return latent_symbols(parts, y, (None, None), quality, skip, precision), True
+        coded = latent_symbols(parts, y, history, quality, skip, precision)
         if changed(y, before) > CUT:
-            alone = latent_symbols(parts, y, (None, None), quality, SKIP, precision)
-            if frame_bits(alone, SKIP) < frame_bits(coded, SKIP):
+            alone = latent_symbols(parts, y, (None, None), quality, skip, precision)
+            if frame_bits(alone, skip) < frame_bits(coded, skip):
                 return alone, True
         return coded, False
 
@@ -183,7 +195,7 @@ class LatentEncoder:
         return float(np.mean(values))
 
     def _payload(self, trial: Trial, met: bool) -> GroupPayload:
-        config = LatentGroup(self.model.weights.id, trial.quality, SKIP).pack()
+        config = LatentGroup(self.model.weights.id, trial.quality, trial.skip).pack()
         pictures = PictureHash()
         psnr = self.psnr(trial, pictures)
         arrays = (a.numpy() for pair in zip(trial.z, trial.latents, strict=True) for a in pair)
@@ -196,15 +208,11 @@ class LatentEncoder:
             psnr=psnr,
             estimated_bytes=estimated,
             goal_met=met,
-            best=trial.quality == QUALITIES - 1,
+            filled=True,
             seconds=time.monotonic() - self.started,
             modelled_bytes=estimated,
             notes={"quality": float(trial.quality), "passes": float(self.passes)},
         )
-
-
-def _coded(frame: FrameSymbols) -> tuple[bytes, float]:
-    return encode_unit(frame, SKIP), frame_bits(frame, SKIP)
 
 
 def changed(y: Tensor, before: Tensor) -> float:

@@ -19,6 +19,7 @@ from nvcodec.models.latent_coding import FrameSymbols
 
 SEGMENTS, CHAIN = 0, 1  # forms of a payload
 UNIT_BITS = 32  # of a form and a chain's state
+EMPTY_BITS = 24  # of a frame of zeros
 CHAIN_BITS = 1 << 17  # from which lanes and chunks cost next to nothing
 Symbols = NDArray[np.int32]
 
@@ -48,17 +49,22 @@ def _parts(frame: FrameSymbols, skip: int) -> list[tuple[Symbols, NDArray[np.uin
 
 def frame_bits(frame: FrameSymbols, skip: int = 0) -> float:
     """Ideal bits of a frame's symbols under their tables, and what a payload has beside them."""
-    return UNIT_BITS + sum(code_length(symbols, tables, GGD) for symbols, tables in _parts(frame, skip))
+    return _bits(_parts(frame, skip))
 
 
-def encode_unit(frame: FrameSymbols, skip: int = 0) -> bytes:
-    """A unit's payload: one chain, or where that is worth it, segments, which decode in parallel."""
-    parts = _parts(frame, skip)
+def _bits(parts: list[tuple[Symbols, NDArray[np.uint16]]]) -> float:
     coded = any(symbols.any() for symbols, _ in parts)
-    if coded and sum(code_length(symbols, tables, GGD) for symbols, tables in parts) < CHAIN_BITS:
-        return bytes([CHAIN]) + encode_chain(parts, GGD)
+    return UNIT_BITS + sum(code_length(symbols, tables, GGD) for symbols, tables in parts) if coded else EMPTY_BITS
+
+
+def encode_unit(frame: FrameSymbols, skip: int = 0) -> tuple[bytes, float]:
+    """A unit's payload and its ideal bits: one chain, or where that is worth it, segments, which decode in parallel."""
+    parts = _parts(frame, skip)
+    bits = _bits(parts)
+    if EMPTY_BITS < bits < CHAIN_BITS:
+        return bytes([CHAIN]) + encode_chain(parts, GGD), bits
     segments = [encode_segment(symbols, tables, GGD) if symbols.any() else b"" for symbols, tables in parts]
-    return bytes([SEGMENTS]) + uv(len(segments[0])) + uv(len(segments[1])) + b"".join(segments)
+    return bytes([SEGMENTS]) + uv(len(segments[0])) + uv(len(segments[1])) + b"".join(segments), bits
 
 
 class _Segments:

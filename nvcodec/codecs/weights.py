@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeVar
 
 import torch
@@ -29,6 +30,7 @@ VARIABLE = "NVCODEC_WEIGHTS"
 SUFFIX = ".safetensors"
 FOLDER = Path(__file__).parent.parent / "weights"
 _chosen: list[Path] = []  # files that this process was told of by name
+KEPT = 4  # models of a process
 _LAMBDAS = [1.0] * len(QUALITY_ANCHORS)  # decide a start, which the file's numbers replace
 
 
@@ -74,8 +76,8 @@ def read_weights(path: Path) -> Weights:
     """The contents of a file. Raises InputError for one that cannot be read, FormatError, UnsupportedError."""
     try:
         stat = path.stat()
-        if stat.st_size > MAX_BYTES:
-            raise FormatError(f"{path}: not a file of weights: it is too large")
+        if not S_ISREG(stat.st_mode) or stat.st_size > MAX_BYTES:
+            raise FormatError(f"{path}: not a file of weights: it is {'no file' if stat.st_size == 0 else 'too large'}")
         return _read(path.resolve(), stat.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
@@ -85,14 +87,19 @@ def read_weights(path: Path) -> Weights:
 
 @lru_cache(maxsize=8)
 def _read(path: Path, stamp: int) -> Weights:
-    return parse_weights(path.read_bytes())
+    with path.open("rb") as file:
+        return parse_weights(file.read(MAX_BYTES + 1))
 
 
 def weight_files() -> Iterator[Path]:
     """Every file that an id is looked for in: the package's, then those of NVCODEC_WEIGHTS."""
     named = [Path(place) for place in os.environ.get(VARIABLE, "").split(os.pathsep) if place]
     for path in (FOLDER, *named, *_chosen):
-        yield from sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        try:
+            inside = path.is_dir()
+        except OSError:  # a name that no file can have
+            continue
+        yield from sorted(path.glob(f"*{SUFFIX}")) if inside else [path]
 
 
 def find_weights(model_id: bytes) -> Path:
@@ -100,7 +107,7 @@ def find_weights(model_id: bytes) -> Path:
 
     Raises UnsupportedError that says which weights are missing, FormatError if a file of that name is damaged.
     """
-    name, broken = model_id.hex(), None
+    name, broken, unread = model_id.hex(), None, ""
     files = sorted(weight_files(), key=lambda path: not path.stem.endswith(f"-{name}"))
     for path in files:
         if not path.stem.endswith(f"-{name}") and _names_an_id(path):
@@ -109,14 +116,14 @@ def find_weights(model_id: bytes) -> Path:
             found = read_weights(path).id
         except (FormatError, InputError) as error:
             broken = broken or (error if path.stem.endswith(f"-{name}") else None)
+            unread = unread or f"; {error}"
             continue
         if found == model_id:
             return path
         if path.stem.endswith(f"-{name}"):
             broken = broken or FormatError(f"{path}: weights {found.hex()} under the name of {name}")
-    raise broken or UnsupportedError(
-        f"the stream needs the weights {name}, which are not here: put their file into a folder that {VARIABLE} names"
-    )
+    missing = f"the stream needs the weights {name}, which are not here"
+    raise broken or UnsupportedError(f"{missing}: put their file into a folder that {VARIABLE} names{unread}")
 
 
 def _names_an_id(path: Path) -> bool:
@@ -158,6 +165,8 @@ def load_model(path: Path, device: str = "cpu") -> Model:
     weights = read_weights(path)
     key = id(weights), device
     if key not in _models or _models[key].weights is not weights:
+        while len(_models) >= KEPT:
+            del _models[next(iter(_models))]
         try:
             _models[key] = Model.of(weights, device)
         except FormatError as error:

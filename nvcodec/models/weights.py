@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,7 +29,7 @@ FORMAT = "nvcodec weights"
 VERSION = 1
 ID_BYTES = 8
 MAX_BYTES = 1 << 26  # of a file
-DECODER, ENCODER = ("prior.", "synthesis."), ("analysis.", "hyper_encoder.")
+DECODER = ("prior.", "synthesis.")
 _WIDE = ("linear", ".logs")  # in names of tensors that stay float32: the linear path and scales of channels
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -112,13 +113,12 @@ def _metadata(data: bytes) -> dict[str, str]:
             raise ValueError("it is too short")
         said = json.loads(data[8 : 8 + size])["__metadata__"]
         form, _, version = said["format"].rpartition(" ")
-        if form != FORMAT or not version.isdecimal() or not all(isinstance(text, str) for text in said.values()):
+        known = form == FORMAT and re.fullmatch("[1-9][0-9]{0,8}", version) is not None
+        if not known or not all(isinstance(text, str) for text in said.values()):
             raise ValueError("it says another form")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"not a file of weights: {error}") from None
-    if int(version[:9]) < 1:
-        raise FormatError("not a file of weights: version 0")
-    if int(version[:9]) > VERSION:
+    if int(version) > VERSION:
         raise UnsupportedError(f"the weights are of version {version}, this program reads up to {VERSION}")
     return dict(said)
 

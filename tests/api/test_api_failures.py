@@ -160,7 +160,8 @@ def test_a_disk_that_fills_up_while_decoding(coded, child, name, tmp_path):
 WRONG = [
     {"quality": 64}, {"quality": -1}, {"quality": float("nan")}, {"bpp": 0}, {"size": 10}, {"psnr": 200},
     {"time_budget": 0}, {"gof": 0}, {"gof": 5000}, {"seed": -1}, {"threads": 0}, {"preset": "fastest"},
-    {"codec": "h264"}, {"device": "tpu"}, {"model": "s"}, {"size": 9000, "bpp": 1.0}, {"quality": 3, "psnr": 30.0},
+    {"codec": "h264"}, {"device": "tpu"}, {"model": "xl"}, {"codec": "hnerv", "model": "s"},
+    {"size": 9000, "bpp": 1.0}, {"quality": 3, "psnr": 30.0},
     {"preset": "fast", "time_budget": 60.0},
 ]  # fmt: skip
 

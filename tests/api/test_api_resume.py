@@ -234,13 +234,13 @@ def test_each_group_reaches_the_disk(talkie, tmp_path, monkeypatch):
 
 def test_settings_are_compared_as_they_were_resolved(talkie, tmp_path, monkeypatch):
     """Defaults that are spelt out are the same settings; another machine's arithmetic is not."""
-    short = {"preset": "faster", "threads": 1}
+    short = {"codec": "hnerv", "preset": "faster", "threads": 1}
     monkeypatch.setattr("nvcodec.api.families.default_gof", lambda form: 8)
     whole = nvcodec.encode(talkie, tmp_path / "whole.nvc", **short)
     data = Path(whole.path).read_bytes()
     part = tmp_path / "a.nvc.part"
     part.write_bytes(data[: len(data) // 2])
-    nvcodec.encode(talkie, tmp_path / "a.nvc", resume=True, quality=32, gof=8, codec="hnerv", **short)
+    nvcodec.encode(talkie, tmp_path / "a.nvc", resume=True, quality=32, gof=8, **short)
     assert (tmp_path / "a.nvc").read_bytes() == data
     part.write_bytes(data)
     there = "fp32" if nvcodec.hardware.fast_precision("cpu") == "bf16" else "bf16"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import nvcodec
 from nvcodec.cli import main
 from nvcodec.container import Reader as NvcReader
-from nvcodec.errors import DamagedError, InputError, UnsupportedError, UsageError
+from nvcodec.errors import DamagedError, InputError, ResumeError, UnsupportedError, UsageError
 from nvcodec.metrics.psnr import psnr_yuv
 from nvcodec.video import Reader
 
@@ -59,7 +60,20 @@ def test_goals(source, tiny_weights, tmp_path, goal):
 
 def test_a_goal_that_no_quality_fills_is_met(source, tiny_weights, tmp_path):
     result = nvcodec.encode(source, tmp_path / "a.nvc", codec="stem", size=5_000_000, model=str(tiny_weights))
-    assert result.goal_met and "takes less" in result.warnings[0]
+    assert result.goal_met and "comes nearer" in result.warnings[0]
+
+
+def test_a_tiny_goal_is_never_passed(source, tiny_weights, tmp_path):
+    result = nvcodec.encode(source, tmp_path / "a.nvc", codec="stem", size=900, model=str(tiny_weights), threads=1)
+    assert result.goal_met and result.bytes <= 900
+
+
+def test_resuming_with_other_weights_is_refused(source, coded, tiny_weights, tmp_path):
+    (tmp_path / "a.nvc.part").write_bytes(coded.read_bytes())
+    other = tmp_path / tiny_weights.name
+    other.write_bytes(tiny_weights.read_bytes().replace(b'"model":"tiny"', b'"model":"tin2"'))
+    with pytest.raises(ResumeError, match="weights was"):
+        nvcodec.encode(source, tmp_path / "a.nvc", codec="stem", quality=30, gof=4, model=str(other), resume=True)
 
 
 def test_frames_by_index_are_the_whole_decodes(coded):
@@ -136,6 +150,13 @@ def test_missing_and_damaged_weights_are_one_line(coded, tiny_weights, monkeypat
     assert "needs the weights" in capfd.readouterr().err and not (tmp_path / "a.y4m").exists()
     assert main(["info", str(coded)]) == 0
     capfd.readouterr()
+    (tmp_path / "cut.safetensors").write_bytes(tiny_weights.read_bytes()[:-9])
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    assert main(["decode", str(coded), str(tmp_path / "a.y4m")]) == UnsupportedError.exit_code
+    assert "cut.safetensors" in capfd.readouterr().err
+    monkeypatch.setenv("NVCODEC_WEIGHTS", os.pathsep.join(["/dev/zero", "x" * 300]))
+    assert main(["decode", str(coded), str(tmp_path / "a.y4m")]) == UnsupportedError.exit_code
+    assert "no file" in capfd.readouterr().err
     bent = tmp_path / "bent.safetensors"
     shutil.copy(tiny_weights, bent)
     data = bytearray(bent.read_bytes())

@@ -108,8 +108,10 @@ def test_a_goal_of_bytes_is_filled_from_below(crop, spec, target):
 
 def test_goals_out_of_reach_say_so(crop, spec):
     codec, frames = get_codec("stem"), crop(96, 80, 1)
-    least = codec.encode_group(frames, FORMAT, replace(spec, target_bytes=20))
+    least = codec.encode_group(frames, FORMAT, replace(spec, target_bytes=11))
     assert not least.goal_met and parse_config(least.config).quality == 0
+    tight = codec.encode_group(frames, FORMAT, replace(spec, target_bytes=60))
+    assert tight.goal_met and tight.size <= 60 and parse_config(tight.config).skip > 1
     best = codec.encode_group(frames, FORMAT, replace(spec, psnr_floor=69.0))
     assert not best.goal_met and parse_config(best.config).quality == 63
 
@@ -175,7 +177,7 @@ def test_skipped_elements_are_zeros(coded, tiny_weights):
     sizes = []
     for skip in (0, 3, 20):
         frame = latent_symbols(model.parts, latents, (None, None), 12, skip)
-        payload = encode_unit(frame, skip)
+        payload, _ = encode_unit(frame, skip)
         decoded = decode_unit(payload, model.exact, (None, None), 12, skip, (5, 6))
         assert torch.equal(decoded.y_hat, frame.y_hat)
         sizes.append(len(payload))
@@ -213,8 +215,10 @@ BAD_UNITS = {
     "two frames": lambda units: [replace(units[0], count=2), *units[2:]],
     "none": lambda units: [replace(units[0], count=0), *units[1:]],
     "out of order": lambda units: [replace(units[0], first=1), replace(units[1], first=0), *units[2:]],
-    "an endless length": lambda units: [replace(units[0], payload=b"\xff" * 9 + b"\x01"), *units[1:]],
-    "a length beyond": lambda units: [replace(units[0], payload=b"\x7f\x00\x00"), *units[1:]],
+    "an endless length": lambda units: [replace(units[0], payload=b"\0" + b"\xff" * 9 + b"\x01"), *units[1:]],
+    "a length beyond": lambda units: [replace(units[0], payload=b"\0\x7f\x00\x00"), *units[1:]],
+    "a later form": lambda units: [replace(units[0], payload=b"\2" + units[0].payload[1:]), *units[1:]],
+    "a reference ahead": lambda units: [replace(units[0], references=(1,)), *units[1:]],
     "nothing": lambda units: [replace(units[0], payload=b""), *units[1:]],
 }
 

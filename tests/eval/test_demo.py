@@ -18,7 +18,7 @@ def test_the_demo_calls_the_three_commands_and_sums_up(monkeypatch, tmp_path, ca
     clip.write_bytes(bytes(48_000))
     assert demo.main(["--clip", str(clip), "--out", str(tmp_path / "out"), "--time-budget", "5s"]) == 0
     assert [command[0] for command in made] == ["encode", "decode", "eval"]
-    assert made[0][3:] == ("--time-budget", "5s", "-y")
+    assert made[0][3:] == ("--codec", "auto", "--time-budget", "5s", "-y")
     printed = capsys.readouterr().out
     assert "12.0 kB of 48.0 kB" in printed and "33.30 dB YUV" in printed and "3.00 fps" in printed
     assert "MS-SSIM" not in printed

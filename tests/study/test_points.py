@@ -52,7 +52,8 @@ def test_a_key_names_all_that_changes_a_result(clips):
     clip = find_clips([clips / "a.mp4"])
 
     def keys(**settings):
-        return {point.key for point in plan(clip, StudySettings(points=1, anchor_points=1, **settings))}
+        chosen = StudySettings(codecs=("hnerv",), points=1, anchor_points=1, **settings)
+        return {point.key for point in plan(clip, chosen)}
 
     plain = keys()
     for change in ({"frames": 8}, {"crop": (64, 48)}, {"preset": "fast"}, {"time_budget": 60.0}):
@@ -65,7 +66,7 @@ def test_a_key_names_all_that_changes_a_result(clips):
 
 
 def test_named_points_and_repeated_names(clips):
-    settings = StudySettings(codecs=("auto", "hnerv"), anchors=("x264", "x264"), qualities=(7.5, 40), crfs=(30,))
+    settings = StudySettings(codecs=("hnerv", "hnerv"), anchors=("x264", "x264"), qualities=(7.5, 40), crfs=(30,))
     assert [point.rate for point in plan([clips / "a.mp4"], settings)] == ["crf30", "q7.5", "q40"]
 
 
@@ -94,7 +95,7 @@ def test_what_cannot_be_run_is_refused(clips, wrong):
 
 def test_the_studys_effort_is_for_codecs_that_name_none():
     settings = StudySettings(time_budget=90.0)
-    assert NeuralSpec.parse("auto", settings).configuration == "90s"
+    assert NeuralSpec.parse("hnerv", settings).configuration == "90s"
     assert NeuralSpec.parse("nerv:slow", settings).configuration == "slow"
     assert NeuralSpec.parse("nerv:1h30m", settings) == NeuralSpec("nerv", None, 5400.0)
     assert NeuralSpec.parse("nerv", StudySettings()).configuration == "medium"
