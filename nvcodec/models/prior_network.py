@@ -79,7 +79,7 @@ class PriorConfig:
 
 
 SMALL_PRIOR = PriorConfig()
-MEDIUM_PRIOR = PriorConfig(hyper_width=128, width=256, temporal_blocks=3, blocks=4)
+MEDIUM_PRIOR = PriorConfig(hyper_width=96, width=208, temporal_blocks=3, blocks=3)
 
 
 def hyper_size(size: tuple[int, int]) -> tuple[int, int]:

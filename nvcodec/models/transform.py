@@ -53,7 +53,7 @@ class TransformConfig:
 
 
 SMALL = TransformConfig(width8=96, blocks8=3, width16=128, blocks16=2)
-MEDIUM = TransformConfig(width8=128, blocks8=6, width16=160, blocks16=3)
+MEDIUM = TransformConfig(width8=112, blocks8=6, width16=144, blocks16=3)
 
 
 def macs_per_pixel(config: TransformConfig) -> float:

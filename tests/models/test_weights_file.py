@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from nvcodec.codecs import weights as store
 from nvcodec.codecs.weights import Model, find_weights, load_model, named_weights, read_weights, stored_model
 from nvcodec.errors import FormatError, InputError, UnsupportedError, UsageError
-from nvcodec.models.weights import MAX_BYTES, parse_weights
+from nvcodec.models.weights import MAX_BYTES, pack_weights, parse_weights
+from nvcodec.training.making import make_model
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +169,8 @@ def test_names_of_models(tiny_weights, monkeypatch, tmp_path):
     monkeypatch.setattr(store, "FOLDER", tmp_path)
     with pytest.raises(UsageError, match="none"):
         named_weights(None)
+
+
+@pytest.mark.parametrize(("size", "most"), [("s", 3_000_000), ("m", 6_000_000)])
+def test_files_of_both_sizes_can_ship(size, most):
+    assert len(pack_weights(make_model(size), {"note": "x" * 4000})) <= most
