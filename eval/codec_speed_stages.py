@@ -87,7 +87,7 @@ class StemStages:
         for y in latents:
             last, older = (history[-back] if len(history) >= back else None for back in (1, 2))
             coded = latent_symbols(self.model.parts, y, (last, older), self.quality, 0, self.precision)
-            units.append(encode_unit(coded))
+            units.append(encode_unit(coded)[0])
             history.append(coded.y_hat)
         return units, history
 
