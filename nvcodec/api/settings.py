@@ -28,16 +28,16 @@ def option(default: Any, help: str, **extra: Any) -> Any:
 class EncodeSettings:
     """How to encode. The goals (quality, bpp, size, psnr) exclude one another, so do preset and time budget."""
 
-    codec: str = option("auto", "fitted: auto, nerv or hnerv; trained: stem or intra")
+    codec: str = option("auto", "trained: stem (auto), intra; fitted: hnerv, nerv")
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
     size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")
     psnr: float | None = option(None, "goal: at least this PSNR in dB, mean of (6Y+U+V)/8")
     preset: str | None = option(
-        None, f"how long to fit: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})", choices=PRESETS
+        None, f"how long to fit, fitted codecs: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})", choices=PRESETS
     )
-    time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h)", parse="duration")
-    gof: int | None = option(None, "frames per group; each decodes alone (default: by length and size)")
+    time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h), fitted codecs", parse="duration")
+    gof: int | None = option(None, "frames per group; each decodes alone (default: 32 at most, or by length and size)")
     model: str | None = option(None, "of a trained codec: a size, or a file of weights (default: s)")
     seed: int = option(0, "seed of every random choice")
     threads: int | None = option(None, "CPU threads (default: all cores)")

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 EXAMPLES = (
     ("nvcodec encode in.mp4 out.nvc", "code a video"),
     ("nvcodec encode in.mp4 out.nvc --size 2MB", "into at most 2 MB"),
-    ("nvcodec encode in.mp4 out.nvc --time-budget 5m", "within 5 minutes"),
+    ("nvcodec encode in.mp4 out.nvc --codec hnerv --time-budget 5m", "fitted, within 5 minutes"),
     ("nvcodec decode out.nvc out.mp4", "and back"),
     ("nvcodec decode out.nvc - | ffplay -", "play it"),
     ("nvcodec info out.nvc", "look inside"),

@@ -19,11 +19,11 @@ from nvcodec.container import Reader
 from nvcodec.errors import GoalError, NvcodecError, OutputError
 
 EXAMPLES = (
-    ("nvcodec encode in.mp4 out.nvc", "quality 32, preset medium"),
+    ("nvcodec encode in.mp4 out.nvc", "quality 32"),
     ("nvcodec encode in.mp4 out.nvc --quality 40", "better and larger"),
     ("nvcodec encode in.mp4 out.nvc --size 2MB", "at most 2 MB, audio and all"),
     ("nvcodec encode in.mp4 out.nvc --psnr 34", "at least 34 dB"),
-    ("nvcodec encode in.mp4 out.nvc --time-budget 5m", "within 5 minutes"),
+    ("nvcodec encode in.mp4 out.nvc --codec hnerv --time-budget 5m", "fitted, within 5 minutes"),
     ("nvcodec encode in.mp4 out.nvc --resume", "go on after a stop"),
     ("ffmpeg -i in.mov -f yuv4mpegpipe - | nvcodec encode - out.nvc", "from a pipe"),
 )
