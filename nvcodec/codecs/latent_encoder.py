@@ -35,10 +35,9 @@ from nvcodec.models.prior_network import TABLES
 RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
 PSNR_SLOPE = 0.24  # dB a step
 SKIP = 1  # where the narrowest table is expected nothing is coded: up to 7 % of the bytes for 0.02 dB at low qualities
-CUT = 0.7  # of the detail's energy: where so much of it changed, a frame is tried alone, too
+CUT = 0.6  # where so much changed, a frame is tried alone, too
 AHEAD = 4  # frames that may wait to be coded
 Coding = tuple[bool, "Future[tuple[bytes, float]]"]  # of a frame, and whether it stands alone
-_FLAT = (0, 64, 80)  # channels of local means, which tell little of a cut
 
 
 class Previous(NamedTuple):
@@ -216,11 +215,11 @@ class LatentEncoder:
 
 
 def changed(y: Tensor, before: Tensor) -> float:
-    """Share of two frames' energy of detail that does not cancel: 0 of equal ones, about 1 of strangers."""
-    a, b = (latents.clone() for latents in (y, before))
-    for channel in _FLAT:
-        a[:, 4 * channel : 4 * channel + 4] = 0
-        b[:, 4 * channel : 4 * channel + 4] = 0
+    """How far two frames' luma in 8x8 blocks is from being the same: 0 of equal ones, about 1 of strangers.
+
+    Local means tell a cut from motion, under which all detail changes, too.
+    """
+    a, b = (means - means.mean() for means in (y[:, :4], before[:, :4]))
     energy = float(a.square().sum() + b.square().sum())
     return float((a - b).square().sum()) / energy if energy else 0.0
 
