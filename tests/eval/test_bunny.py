@@ -191,7 +191,7 @@ def test_a_quick_run_is_bounded():
 def test_codecs_and_sizes_are_checked(capsys, tmp_path):
     fitted = [name for name in CODECS if isinstance(get_codec(name), FittedCodec)]
     assert script.chosen_codecs(None) == fitted and script.chosen_codecs(["hnerv", "hnerv"]) == ["hnerv"]
-    for options in (["--codecs", "nothing"], ["--codecs", "auto"], ["--bpp", "0"], ["--frames", "0"], 
+    for options in (["--codecs", "nothing"], ["--codecs", "auto"], ["--bpp", "0"], ["--frames", "0"],
                     ["--time-budget", "long"], ["--epochs", "3", "--seconds", "4"]):  # fmt: skip
         assert script.main([*options, "--out", str(tmp_path)]) == UsageError.exit_code
         assert capsys.readouterr().err.count("\n") == 1
