@@ -88,7 +88,10 @@ class VerifyReport:
 
 
 def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyReport:
-    """Check every CRC, every symbol hash and every picture hash of ``source``."""
+    """Check every CRC, every symbol hash and every picture hash of ``source``.
+
+    Raises UnsupportedError where a trained codec's weights are not here, FormatError for a file that is none.
+    """
     files.check_source(source, pipe=False)
     tune_allocator()
     report = VerifyReport()
@@ -112,6 +115,8 @@ def _verify_group(reader: NvcReader, index: int, report: VerifyReport, on_progre
         return
     try:
         opened = open_group(reader.header, reader.read_group(index), limits=reader.limits)
+    except UnsupportedError:  # weights that are not here are no damage
+        raise
     except NvcodecError as error:
         report.damage.append(str(error))
         return

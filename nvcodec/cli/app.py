@@ -115,5 +115,6 @@ def top_help() -> str:
         "environment:\n"
         "  NO_COLOR=1                    no colours\n"
         f"  {failures.DEBUG}=1               tracebacks of errors\n"
-        "  NVCODEC_NO_MALLOC_TUNING=1    leave the memory allocator as it is",
+        "  NVCODEC_NO_MALLOC_TUNING=1    leave the memory allocator as it is\n"
+        "  NVCODEC_WEIGHTS=A:B           more folders and files of weights",
     ]) + "\n"  # fmt: skip

@@ -148,6 +148,7 @@ def test_missing_and_damaged_weights_are_one_line(coded, tiny_weights, monkeypat
     monkeypatch.setenv("NVCODEC_WEIGHTS", str(tmp_path))
     assert main(["decode", str(coded), str(tmp_path / "a.y4m")]) == UnsupportedError.exit_code
     assert "needs the weights" in capfd.readouterr().err and not (tmp_path / "a.y4m").exists()
+    assert main(["verify", str(coded)]) == UnsupportedError.exit_code
     assert main(["info", str(coded)]) == 0
     capfd.readouterr()
     (tmp_path / "cut.safetensors").write_bytes(tiny_weights.read_bytes()[:-9])
