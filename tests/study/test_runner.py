@@ -163,7 +163,8 @@ def test_a_killed_study_leaves_no_encoder_behind(clip, tmp_path):
 def test_an_interrupt_keeps_whole_rows_and_leaves_no_process(clip, tmp_path):
     out = tmp_path / "r.jsonl"
     call = ["rd", str(clip), "--codecs", "hnerv:10m", "--qualities", "24", "--anchors", "x264:ultrafast"]
-    code = "import sys; from nvcodec.cli import main; sys.exit(main())"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # shells' jobs may ignore it
+    code = heard + "import sys; from nvcodec.cli import main; sys.exit(main())"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *call, "--crfs", "30", "--metrics", "psnr", "--out", str(out)],
         stderr=subprocess.PIPE,
