@@ -81,16 +81,18 @@ class VerifyReport:
     pictures_differ: list[int] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     truncated: bool = False
+    unreadable: list[str] = field(default_factory=list)  # what this program lacks: a codec, weights
 
     @property
     def ok(self) -> bool:
-        return not self.damage and not self.truncated
+        return not self.damage and not self.truncated and not self.unreadable
 
 
 def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyReport:
     """Check every CRC, every symbol hash and every picture hash of ``source``.
 
-    Raises UnsupportedError where a trained codec's weights are not here, FormatError for a file that is none.
+    Groups of a codec or of weights that are not here are ``unreadable``, which is no damage. Raises FormatError for a
+    file that is none.
     """
     files.check_source(source, pipe=False)
     tune_allocator()
@@ -103,6 +105,7 @@ def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyR
         for index in range(len(reader.groups)):
             _verify_group(reader, index, report, on_progress)
         report.damage = list(dict.fromkeys([*(d.message for d in reader.damage), *report.damage]))
+        report.unreadable = list(dict.fromkeys(report.unreadable))
         report.truncated = reader.truncated
     return report
 
@@ -115,8 +118,9 @@ def _verify_group(reader: NvcReader, index: int, report: VerifyReport, on_progre
         return
     try:
         opened = open_group(reader.header, reader.read_group(index), limits=reader.limits)
-    except UnsupportedError:  # weights that are not here are no damage
-        raise
+    except UnsupportedError as error:
+        report.unreadable.append(str(error))
+        return
     except NvcodecError as error:
         report.damage.append(str(error))
         return

@@ -11,6 +11,7 @@ from nvcodec.cli.decode import judge
 from nvcodec.cli.messages import Messages, write_line
 from nvcodec.cli.parser import Parser
 from nvcodec.cli.units import plural
+from nvcodec.errors import UnsupportedError
 
 EXAMPLES = (
     ("nvcodec verify in.nvc", "exit code 0 if nothing is wrong"),
@@ -42,7 +43,10 @@ def run(given: Namespace, messages: Messages) -> int:
         for line in _lines(report):
             write_line(messages.stdout, line)
     kept = f"{report.symbols_ok} of {plural(report.groups, 'group')} whole"
-    return judge(given.input, report.damage, report.truncated, kept, messages)
+    code = judge(given.input, report.damage, report.truncated, kept, messages)
+    if not code and report.unreadable:
+        raise UnsupportedError(f"{given.input}: {report.unreadable[0]}")
+    return code
 
 
 def _lines(report: nvcodec.VerifyReport) -> list[str]:
@@ -55,4 +59,6 @@ def _lines(report: nvcodec.VerifyReport) -> list[str]:
         listed = ", ".join(map(str, report.pictures_differ[:12])) + ", ..." * (len(report.pictures_differ) > 12)
         out.append(f"          other roundings in group {listed} (no error: allowed between machines)")
     out += [f"damage    {damage}" for damage in report.damage]
+    if report.unreadable and not report.damage and not report.truncated:
+        return [*out, "the file could NOT be checked"]
     return [*out, "the file is whole" if report.ok else "the file is NOT whole"]

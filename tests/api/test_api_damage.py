@@ -155,7 +155,8 @@ def test_an_unknown_codec_is_named(small, tmp_path):
     assert "4711" in found["codec"] and "4711" in found["groups"][0]["error"]
     with nvcodec.open(path) as video, pytest.raises(UnsupportedError):
         video[0]
-    assert not nvcodec.verify(path).ok
+    report = nvcodec.verify(path)
+    assert not report.ok and not report.damage and "4711" in report.unreadable[0]
 
 
 def test_over_the_limits_is_listed_but_not_decoded(small, tmp_path):
