@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
+from typing import cast
 
 from nvcodec.api.grouping import default_gof
 from nvcodec.api.settings import EncodeSettings
-from nvcodec.codecs.base import Codec
-from nvcodec.codecs.latent_group import coded_numbers
-from nvcodec.codecs.weights import named_weights, read_weights
+from nvcodec.codecs.base import Codec, TrainedCodec
+from nvcodec.codecs.weights import weights_digest as files_digest
 from nvcodec.container.limits import DEFAULT
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
 
 TRAINED_GOF = 32  # frames from one key frame to the next
+
+
+def trained(codec: Codec) -> TrainedCodec:
+    """A codec of family "trained" with what such a one has besides."""
+    assert codec.family == "trained"
+    return cast(TrainedCodec, codec)
 
 
 def check_family(codec: Codec, chosen: EncodeSettings) -> None:
@@ -28,7 +33,7 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
     for name in ("preset", "time_budget"):
         if getattr(chosen, name) is not None and chosen.codec != "auto":
             raise UsageError(f"--{name.replace('_', '-')} is for fitted codecs: {codec.name} has nothing to fit")
-    read_weights(named_weights(chosen.model))
+    trained(codec).check(chosen.model)
     if chosen.quality is not None and not float(chosen.quality).is_integer():
         raise UsageError(f"--quality of {codec.name} is a whole number, not {chosen.quality:g}")
 
@@ -43,7 +48,7 @@ def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
     """Most frames of a group. Raises :class:`UsageError` for more than readers take by default."""
     if codec.family != "trained":
         return chosen.gof or default_gof(fmt)
-    numbers = coded_numbers(read_weights(named_weights(chosen.model)).config, fmt)
+    numbers = trained(codec).coded_numbers(chosen.model, fmt)
     most = max(1, min(DEFAULT.frames, DEFAULT.parameters // numbers))
     if chosen.gof is not None and chosen.gof > most:
         raise UsageError(f"--gof of {codec.name} is at most {most} for pictures of {fmt.width}x{fmt.height}")
@@ -51,8 +56,5 @@ def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
 
 
 def weights_digest(codec: Codec, chosen: EncodeSettings) -> str:
-    """What tells a trained codec's weights from any others: their id and a hash of the file; empty for a fitted one."""
-    if codec.family != "trained":
-        return ""
-    path = named_weights(chosen.model)
-    return f"{read_weights(path).id.hex()} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+    """What tells a trained codec's weights from any others; empty for a fitted one."""
+    return files_digest(trained(codec).weight_files(chosen.model)) if codec.family == "trained" else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from nvcodec.container import Cost, Unit
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # importing it takes torch, which `nvcodec --help` should not
     from nvcodec.fitting.fit import FitStatus
 
 QUALITIES = 64
+STRUCTURES = ("low-delay", "random-access")
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
 
 
@@ -37,6 +39,7 @@ class GroupSpec:
     device: str = "cpu"
     precision: str = "fp32"  # while encoding; decoding is always fp32
     model: str | None = None  # size, where a codec has several
+    structure: str = "low-delay"  # how frames lean on each other, where a codec has a choice: one of STRUCTURES
 
 
 @dataclass
@@ -73,7 +76,7 @@ class GroupDecoder(Protocol):
 
 
 class Codec(Protocol):
-    """A pure function from frames and a spec to bytes, and back. Never sees a path or a file."""
+    """A pure function from frames and a spec to bytes, and back; the only files that it reads are trained weights."""
 
     name: str
     codec_id: int
@@ -101,4 +104,22 @@ class Codec(Protocol):
         self, config: bytes, units: Sequence[Unit], format: VideoFormat, frame_count: int, device: str = "cpu"
     ) -> GroupDecoder:
         """Decode the symbols of a group whose cost was accepted. Raises FormatError or DamagedError."""
+        ...
+
+
+class TrainedCodec(Codec, Protocol):
+    """A codec of family "trained", whose networks lie in files. ``model``: as of :class:`GroupSpec`."""
+
+    kind: str  # of its weights: what stands before a size's name
+
+    def weight_files(self, model: str | None) -> tuple[Path, ...]:
+        """The files that an encoder takes, the codec's own last. Raises UsageError or InputError."""
+        ...
+
+    def check(self, model: str | None) -> None:
+        """Raises what keeps an encoder from its weights: UsageError, InputError, FormatError, UnsupportedError."""
+        ...
+
+    def coded_numbers(self, model: str | None, format: VideoFormat) -> int:
+        """Integers of a frame, at most: what its symbols count as beside the limits of readers."""
         ...

@@ -2,66 +2,45 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nvcodec.codecs.base import QUALITIES, GroupPayload, GroupSpec, Planes
-from nvcodec.codecs.dial import last_within
+from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.goal_search import SKIP, GoalSearch, Trial
 from nvcodec.codecs.latent_decoder import compact, shown_picture
 from nvcodec.codecs.latent_group import CONFIG_BYTES, LatentGroup
 from nvcodec.codecs.latent_units import encode_unit, frame_bits
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.weights import load_model, named_weights
 from nvcodec.container import Unit
-from nvcodec.container.fields import uv
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
 from nvcodec.models.latent_coding import FrameSymbols, analyse, latent_symbols
 from nvcodec.models.planes import planes_to_features
-from nvcodec.models.prior_network import TABLES
+from nvcodec.models.prior_network import History
 
-RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
-PSNR_SLOPE = 0.24  # dB a step
-SKIP = 1  # where the narrowest table is expected nothing is coded: up to 7 % of the bytes for 0.02 dB at low qualities
 CUT = 0.6  # where so much changed, a frame is tried alone, too
 AHEAD = 4  # frames that may wait to be coded
 Coding = tuple[bool, "Future[tuple[bytes, float]]"]  # of a frame, and whether it stands alone
 
 
-class Previous(NamedTuple):
-    """Decoded latents of the two frames before."""
-
-    last: Tensor | None
-    older: Tensor | None
-
-
 @dataclass
-class Trial:
-    """A group at one quality."""
+class LatentTrial(Trial):
+    """A trial with what its hashes are of."""
 
-    quality: int
-    skip: int = SKIP
-    units: list[Unit] = field(default_factory=list)
     z: list[Tensor] = field(default_factory=list)
     latents: list[Tensor] = field(default_factory=list)  # compact
-    bits: float = 0.0
-
-    @property
-    def size(self) -> int:
-        """Bytes of the units and of their rows in the unit table."""
-        return sum(len(unit.payload) + 1 + len(uv(len(unit.payload))) + (not unit.references) for unit in self.units)
 
 
 class LatentEncoder:
@@ -78,62 +57,15 @@ class LatentEncoder:
         self.started = time.monotonic()
         self.temporal, self.frames, self.format, self.spec, self.on_status = temporal, frames, format, spec, on_status
         self.model = load_model(named_weights(spec.model), spec.device)
-        self.best: Trial | None = None
         self.passes = 0
 
     def run(self) -> GroupPayload:
-        met = True
-        if self.spec.target_bytes is not None:
-            met = self._fill(self.spec.target_bytes)
-        elif self.spec.psnr_floor is not None:
-            met = self._reach(self.spec.psnr_floor)
-        else:
-            self.best = self.trial(round(self.spec.quality))
-        assert self.best is not None
-        return self._payload(self.best, met)
+        trial, met = GoalSearch(self.trial, self.psnr).run(self.spec, CONFIG_BYTES)
+        return self._payload(trial, met)
 
-    def _fill(self, target: int) -> bool:
-        """The best setting whose bytes are within the target, the smallest where none is. Returns whether one is.
-
-        Below quality 0 more and more is left out: setting -n skips what is under table n + SKIP.
-        """
-        room = math.log2(max(1, target - CONFIG_BYTES))
-        kept: dict[int, Trial] = {}  # of the best setting so far alone: a trial of a large group takes memory
-
-        def log_bytes(setting: int) -> float:
-            trial = self.trial(max(0, setting), SKIP + max(0, -setting))
-            value = math.log2(max(1, trial.size))
-            if not kept or value <= room or setting < min(kept):
-                kept.clear()
-                kept[setting] = trial
-            return value
-
-        start = round(self.spec.quality)
-        found = last_within(log_bytes, room, start, RATE_SLOPE, SKIP - TABLES + 1)
-        wanted = SKIP - TABLES + 1 if found is None else found
-        if wanted not in kept:
-            log_bytes(wanted)
-        self.best = kept[wanted] if wanted in kept else self.trial(max(0, wanted), SKIP + max(0, -wanted))
-        return found is not None
-
-    def _reach(self, floor: float) -> bool:
-        """The least quality that reaches the floor, quality 63 where none does. Returns whether one does."""
-        levels: dict[int, float] = {}
-
-        def level(quality: int) -> float:
-            self.best = self.trial(quality)
-            levels[quality] = self.psnr(self.best)
-            return levels[quality]
-
-        below = last_within(level, math.nextafter(floor, -math.inf), round(self.spec.quality), PSNR_SLOPE)
-        wanted = min(QUALITIES - 1, 0 if below is None else below + 1)
-        if self.best is None or self.best.quality != wanted:
-            self.best = self.trial(wanted)
-        return levels.get(wanted, -math.inf) >= floor
-
-    def trial(self, quality: int, skip: int = SKIP) -> Trial:
+    def trial(self, quality: int, skip: int = SKIP) -> LatentTrial:
         """The group at a quality; a thread turns symbols into bytes while the next frames are analysed."""
-        trial, waiting = Trial(quality, skip), deque[Coding]()
+        trial, waiting = LatentTrial(quality, skip), deque[Coding]()
         self.passes += 1
         with ThreadPoolExecutor(1) as coder:
             for coded, alone in self._frames(quality, skip):
@@ -148,14 +80,14 @@ class LatentEncoder:
 
     def _frames(self, quality: int, skip: int) -> Iterator[tuple[FrameSymbols, bool]]:
         """Each frame's symbols, and whether they stand alone."""
-        history, before = Previous(None, None), None
+        history, before = History(None, None), None
         for planes in self.frames:
             y = self._analyse(planes, quality)
             coded, alone = self._code(y, before, history, quality, skip)
             yield coded, alone
-            history, before = Previous(coded.y_hat, None if alone else history.last), y
+            history, before = History(coded.y_hat, None if alone else history.last), y
 
-    def _collect(self, trial: Trial, coding: Coding) -> None:
+    def _collect(self, trial: LatentTrial, coding: Coding) -> None:
         (alone, future), number = coding, len(trial.units)
         payload, bits = future.result()
         trial.units.append(Unit(number, 1, () if alone else (number - 1,), payload))
@@ -169,7 +101,7 @@ class LatentEncoder:
         return analyse(self.model.parts, planes_to_features(y, u, v, peak), quality, self.spec.precision)
 
     def _code(
-        self, y: Tensor, before: Tensor | None, history: Previous, quality: int, skip: int
+        self, y: Tensor, before: Tensor | None, history: History, quality: int, skip: int
     ) -> tuple[FrameSymbols, bool]:
         """The symbols of a frame, and whether it is coded alone: behind a cut that may be the shorter way."""
         parts, precision = self.model.parts, self.spec.precision
@@ -182,7 +114,7 @@ class LatentEncoder:
                 return alone, True
         return coded, False
 
-    def psnr(self, trial: Trial, pictures: PictureHash | None = None) -> float:
+    def psnr(self, trial: LatentTrial, pictures: PictureHash | None = None) -> float:
         """Mean `psnr_yuv` of the group as it will be decoded; every picture goes into ``pictures``, too."""
         values = []
         for planes, latents in zip(self.frames, trial.latents, strict=True):
@@ -193,7 +125,7 @@ class LatentEncoder:
                 pictures.update(shown)
         return float(np.mean(values))
 
-    def _payload(self, trial: Trial, met: bool) -> GroupPayload:
+    def _payload(self, trial: LatentTrial, met: bool) -> GroupPayload:
         config = LatentGroup(self.model.weights.id, trial.quality, trial.skip).pack()
         pictures = PictureHash()
         psnr = self.psnr(trial, pictures)

@@ -7,11 +7,12 @@ the decoded latents of the two frames before, in integers that are the same on e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.latent_decoder import LatentDecoder
 from nvcodec.codecs.latent_group import LatentGroup, activation_bytes, coded_numbers, macs_a_pixel, parse_config
-from nvcodec.codecs.weights import find_weights, read_weights, stored_model
+from nvcodec.codecs.weights import find_weights, latent_sizes, named_weights, read_weights, stored_model
 from nvcodec.container import Cost, Unit
 from nvcodec.errors import UnsupportedError
 from nvcodec.fitting.fit import FitStatus
@@ -24,7 +25,20 @@ class StemCodec:
     name = "stem"
     codec_id = 3
     family = "trained"
+    kind = ""
     temporal = True  # units may lean on the unit before
+
+    def weight_files(self, model: str | None) -> tuple[Path, ...]:
+        """Raises UsageError or InputError."""
+        return (named_weights(model),)
+
+    def check(self, model: str | None) -> None:
+        """Raises UsageError, InputError, FormatError, UnsupportedError."""
+        latent_sizes(read_weights(named_weights(model)))
+
+    def coded_numbers(self, model: str | None, format: VideoFormat) -> int:
+        """Integers of a frame."""
+        return coded_numbers(latent_sizes(read_weights(named_weights(model))), format)
 
     def encode_group(
         self,
@@ -39,7 +53,7 @@ class StemCodec:
 
     def cost(self, config: bytes, format: VideoFormat, frame_count: int) -> Cost:
         """Raises FormatError for a bad config, UnsupportedError where its weights are not here."""
-        sizes = read_weights(find_weights(parse_config(config).model_id)).config
+        sizes = latent_sizes(read_weights(find_weights(parse_config(config).model_id)))
         return Cost(
             frame_count * coded_numbers(sizes, format),
             macs_a_pixel(sizes),

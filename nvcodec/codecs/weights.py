@@ -5,9 +5,10 @@ The package's own are in ``nvcodec/weights``; ``NVCODEC_WEIGHTS`` names more fil
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import nn
 from nvcodec.errors import FormatError, InputError, UnsupportedError, UsageError
 from nvcodec.models.exact_prior import ExactPrior
 from nvcodec.models.hyper import HyperEncoder
-from nvcodec.models.latent import CONFIGS
+from nvcodec.models.latent import CONFIGS, LatentConfig
 from nvcodec.models.latent_coding import EncoderParts
 from nvcodec.models.quality import QUALITY_ANCHORS
 from nvcodec.models.transform import Analysis, Synthesis
@@ -31,7 +32,7 @@ SUFFIX = ".safetensors"
 FOLDER = Path(__file__).parent.parent / "weights"
 _chosen: list[Path] = []  # files that this process was told of by name
 KEPT = 4  # models of a process
-_LAMBDAS = [1.0] * len(QUALITY_ANCHORS)  # decide a start, which the file's numbers replace
+LAMBDAS = [1.0] * len(QUALITY_ANCHORS)  # decide a start, which the file's numbers replace
 
 
 @dataclass(frozen=True)
@@ -46,30 +47,36 @@ class Model:
     @classmethod
     def of(cls, weights: Weights, device: str = "cpu") -> Model:
         """Raises FormatError unless the tensors are those of their sizes and every sum of the prior stays exact."""
-        exact = ExactPrior(weights.config.prior, weights.part("prior."), device)
-        synthesis = _network(weights, "synthesis", lambda: Synthesis(weights.config.transform, _LAMBDAS), device)
+        sizes = latent_sizes(weights)
+        exact = ExactPrior(sizes.prior, weights.part("prior."), device)
+        synthesis = network(weights, "synthesis", lambda: Synthesis(sizes.transform, LAMBDAS), device)
         return cls(weights, device, exact, synthesis)
 
     @cached_property
     def parts(self) -> EncoderParts:
         """What an encoder needs. Raises FormatError where the file holds none of it, or other tensors."""
-        analysis = _network(
-            self.weights, "analysis", lambda: Analysis(self.weights.config.transform, _LAMBDAS), self.device
-        )
-        hyper_encoder = _network(
-            self.weights, "hyper_encoder", lambda: HyperEncoder(self.weights.config.prior), self.device
-        )
+        sizes = self.weights.config
+        analysis = network(self.weights, "analysis", lambda: Analysis(sizes.transform, LAMBDAS), self.device)
+        hyper_encoder = network(self.weights, "hyper_encoder", lambda: HyperEncoder(sizes.prior), self.device)
         return EncoderParts(analysis, hyper_encoder, self.exact)
 
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def _network(weights: Weights, name: str, made: Callable[[], Network], device: str) -> Network:
+def network(weights: Weights, name: str, made: Callable[[], Network], device: str) -> Network:
+    """A part of a file's networks, frozen. Raises FormatError where the file holds none of it, or other tensors."""
     with torch.device("meta"):
         module = made()
     load_transform(module, weights.part(f"{name}."))
     return module.to(device).eval().requires_grad_(False)
+
+
+def latent_sizes(weights: Weights) -> LatentConfig:
+    """Raises FormatError for weights of another kind."""
+    if not isinstance(weights.config, LatentConfig):
+        raise FormatError(f"weights {weights.id.hex()} are of predicted frames, not of pictures by themselves")
+    return weights.config
 
 
 def read_weights(path: Path) -> Weights:
@@ -103,49 +110,60 @@ def weight_files() -> Iterator[Path]:
 
 
 def find_weights(model_id: bytes) -> Path:
-    """The file of the model that a stream names. Those whose names end in its id come first, as the package's do.
+    """The file of the model that a stream names: of that name, as the package's are, or of a name without an id.
 
     Raises UnsupportedError that says which weights are missing, FormatError if a file of that name is damaged.
     """
-    name, broken, unread = model_id.hex(), None, ""
-    files = sorted(weight_files(), key=lambda path: not path.stem.endswith(f"-{name}"))
-    for path in files:
-        if not path.stem.endswith(f"-{name}") and _names_an_id(path):
+    name = model_id.hex()
+    problems: list[FormatError | InputError] = []
+    for path in sorted(weight_files(), key=lambda path: _named_id(path) != name):
+        named = _named_id(path)
+        if named not in (name, None):
             continue
         try:
             found = read_weights(path).id
+            if found == model_id:
+                return path
+            if named is not None:
+                raise FormatError(f"{path}: weights {found.hex()} under the name of {name}")
         except (FormatError, InputError) as error:
-            broken = broken or (error if path.stem.endswith(f"-{name}") else None)
-            unread = unread or f"; {error}"
-            continue
-        if found == model_id:
-            return path
-        if path.stem.endswith(f"-{name}"):
-            broken = broken or FormatError(f"{path}: weights {found.hex()} under the name of {name}")
-    missing = f"the stream needs the weights {name}, which are not here"
-    raise broken or UnsupportedError(f"{missing}: put their file into a folder that {VARIABLE} names{unread}")
+            if named is not None:
+                raise
+            problems.append(error)
+    missing = f"weights {name} are needed, which are not here"
+    unread = f"; {problems[0]}" if problems else ""
+    raise UnsupportedError(f"{missing}: put their file into a folder that {VARIABLE} names{unread}")
 
 
-def _names_an_id(path: Path) -> bool:
+def _named_id(path: Path) -> str | None:
+    """The id at the end of a file's name, in hex, if there is one."""
     word = path.stem.rpartition("-")[2]
-    return len(word) == 2 * ID_BYTES and set(word) <= set("0123456789abcdef")
+    return word if len(word) == 2 * ID_BYTES and set(word) <= set("0123456789abcdef") else None
 
 
-def default_ids() -> dict[str, str]:
-    """Size -> id in hex of the weights that an encoder takes."""
+def default_ids(kind: str = "") -> dict[str, str]:
+    """Size -> id in hex of the weights that an encoder takes; ``kind`` stands before sizes of another kind."""
     try:
         said: dict[str, str] = json.loads((FOLDER / "default.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    return said
+    return {
+        name.removeprefix(kind): said[name] for name in said if name.startswith(kind) and "-" not in name[len(kind) :]
+    }
 
 
-def named_weights(model: str | None) -> Path:
+def weights_digest(paths: Iterable[Path]) -> str:
+    """What tells files of weights from any others: their ids and the start of each file's hash."""
+    each = [f"{read_weights(path).id.hex()} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}" for path in paths]
+    return " ".join(each)
+
+
+def named_weights(model: str | None, kind: str = "") -> Path:
     """The file that ``--model`` means: a size, or a file of one's own; the smallest size if it is None.
 
     Raises UsageError for a size without weights, InputError for a missing file.
     """
-    sizes = default_ids()
+    sizes = default_ids(kind)
     if model is None:
         model = next(iter(sizes), "s")
     if model in sizes:

@@ -22,6 +22,8 @@ from nvcodec.models.planes import FEATURES, LUMA, WEIGHTS
 
 _LUMA_SPREAD = (400.0, 2.3)  # of natural pictures: standard deviation amplitude * (1 + frequency)^-decay
 _CHROMA_SPREAD = (50.0, 3.1)
+_LUMA_REST = (30.0, 1.2)  # of what a motion-compensated prediction leaves
+_CHROMA_REST = (12.0, 1.7)
 
 
 def dct_matrix(size: int) -> Tensor:
@@ -43,18 +45,19 @@ def picture_dct() -> Tensor:
     return torch.block_diag(*blocks).to(torch.float32)
 
 
-def coefficient_spread() -> Tensor:
+def coefficient_spread(predicted: bool = False) -> Tensor:
     """A usual standard deviation of each of the 96 coefficients in natural pictures, (96,), on the 8-bit scale.
 
-    A power law of the frequency's distance from zero, fitted to 600 frames of 256x256; for starts of networks only.
+    ``predicted``: in what a prediction from the frame before leaves. A power law of the frequency's distance from zero,
+    fitted to 600 frames of 256x256 (60 differences); for starts of networks only.
     """
 
     def plane(size: int, amplitude: float, decay: float) -> Tensor:
         index = torch.arange(size, dtype=torch.float64)
         return (amplitude * (1 + torch.hypot(index[:, None], index)) ** -decay).flatten()
 
-    chroma = plane(4, *_CHROMA_SPREAD)
-    return torch.cat([plane(8, *_LUMA_SPREAD), chroma, chroma]).to(torch.float32)
+    chroma = plane(4, *(_CHROMA_REST if predicted else _CHROMA_SPREAD))
+    return torch.cat([plane(8, *(_LUMA_REST if predicted else _LUMA_SPREAD)), chroma, chroma]).to(torch.float32)
 
 
 def high_rate_step(lambda_: float) -> Tensor:

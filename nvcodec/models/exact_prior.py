@@ -12,9 +12,9 @@ from nvcodec.errors import FormatError
 from nvcodec.hardware import exact_fp32
 from nvcodec.models.integer import ACTIVATION_LIMIT, QUALITIES, Integers
 from nvcodec.models.latents import LATENT_LIMIT, merge_steps, quantise, reconstruct, split_steps
-from nvcodec.models.prior_network import TABLES, PriorConfig, PriorNetwork, Step, hyper_size
+from nvcodec.models.prior_network import TABLES, History, PriorConfig, Step, hyper_size
 
-Previous = tuple[Tensor | None, Tensor | None]
+Previous = History | tuple[Tensor | None, Tensor | None]
 
 
 class ExactPrior:
@@ -29,7 +29,7 @@ class ExactPrior:
             raise FormatError(f"integer weights: {why}")
         self.config, self.device = config, device
         with torch.device("meta"):
-            self.network = PriorNetwork(config)
+            self.network = config.network()
         self.network.freeze(arrays)
         known = {f"{name}.{key}" for name, _ in self.network.layers() for key in ("weight", "bias", "shift")}
         if odd := set(arrays) - known - {"taps", "z_index"}:
@@ -53,18 +53,24 @@ class ExactPrior:
     def begin(self, z: Tensor, previous: Previous, quality: int, size: tuple[int, int]) -> ExactFrame:
         """Read a frame's z, int32 (N, hyper, ceil(h/4), ceil(w/4)), and the decoded latents of the two frames before.
 
-        ``previous``: int32 (N, 4 * latents, h, w) in sixteenths one and two frames ago, coded at the same quality;
-        None where there is none. Values out of range are clipped. Raises ValueError for other shapes.
+        ``previous``: int32 (N, 4 * latents, h, w) in sixteenths one and two frames ago, None where there is none; and
+        int32 (N, side, h, w) where the prior reads such. Values out of range are clipped. Raises ValueError for other
+        shapes.
         """
         _checked(quality)
         rows, columns = hyper_size(size)
         self._check(z, (len(z), self.config.hyper, rows, columns))
-        for latents in previous:
+        last, older, side = History(*previous)
+        for latents in (last, older):
             if latents is not None:
                 self._check(latents, (len(z), 4 * self.config.latents, *size))
-        last, older = (None if p is None else self._inner(p, LATENT_LIMIT) for p in previous)
+        if side is not None:
+            self._check(side, (len(z), self.config.side_channels, *size))
+            side = self._inner(side, ACTIVATION_LIMIT)
+        last, older = (None if p is None else self._inner(p, LATENT_LIMIT) for p in (last, older))
         with exact_fp32(self.device):
-            features = self.network.features(self._inner(z, ACTIVATION_LIMIT), (last, older), quality, size)
+            history = History(last, older, side)
+            features = self.network.features(self._inner(z, ACTIVATION_LIMIT), history, quality, size)
             steps = (None, None) if last is None else split_steps(last)
             return ExactFrame(self, features, quality, steps, self.network.first(features, steps[0], quality))
 

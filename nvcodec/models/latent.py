@@ -48,6 +48,7 @@ class ClipTerms(NamedTuple):
 
     bits: Tensor  # (N, T)
     errors: Tensor  # (N, T, 3): mean squared errors of Y, U, V on the 8-bit scale
+    quality: Tensor | None = None  # (N, T), where frames of a clip have qualities of their own
 
 
 class ClipOutput(NamedTuple):

@@ -21,7 +21,7 @@ from nvcodec.models.integer import (
 )
 from nvcodec.models.latents import UNIT, merge_steps, quantise, reconstruct, split_steps
 from nvcodec.models.likelihood import TableBits
-from nvcodec.models.prior_network import TABLES, PriorConfig, PriorNetwork, Step
+from nvcodec.models.prior_network import TABLES, History, PriorConfig, Step
 
 _INDEX_SCALE = 8.0
 
@@ -50,7 +50,7 @@ class Prior(nn.Module):
         if len(sigmas) != TABLES:
             raise ValueError(f"a prior needs {TABLES} tables, not {len(sigmas)}")
         self.config = config
-        self.network = PriorNetwork(config)
+        self.network = config.network()
         self.bits = TableBits(sigmas, laplace)
         if spread is not None:
             self._start_at(spread)
@@ -68,23 +68,28 @@ class Prior(nn.Module):
         self,
         y: Tensor,
         z: Tensor,
-        previous: tuple[Tensor | None, Tensor | None],
+        previous: History | tuple[Tensor | None, Tensor | None],
         quality: Tensor | float,
         noise: bool = True,
     ) -> PriorOutput:
         """Round y and z (in quantisation steps) and count their bits.
 
-        ``previous``: ``y_hat`` one and two frames ago, None where there is none. ``quality``: 0..63, one or (N,).
+        ``previous``: ``y_hat`` one and two frames ago, None where there is none, and the prior's side channels, whole
+        numbers, if it has any. ``quality``: 0..63, one or (N,).
         With ``noise`` the rates are those of values plus uniform noise, else of the rounded symbols; what the
         networks and the synthesis see is rounded either way. Runs in float32 whatever autocast says.
         """
         with exact_fp32(y.device.type):
             quality = torch.as_tensor(quality, dtype=torch.float32, device=y.device).expand(len(y))
             y, z = y.float().permute(0, 2, 3, 1), z.float().permute(0, 2, 3, 1)
-            last, older = (None if p is None else p.float().permute(0, 2, 3, 1) * UNIT for p in previous)
+            known = (None if p is None else p.float().permute(0, 2, 3, 1) for p in previous)
+            last, older, *side = (
+                None if p is None else p * unit for p, unit in zip(known, (UNIT, UNIT, 1), strict=False)
+            )
+            history = History(last, older, *side)
             z_rounded = z.round().clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT)
             size = (y.shape[1], y.shape[2])
-            features = self.network.features(straight_through(z_rounded, z), (last, older), quality, size)
+            features = self.network.features(straight_through(z_rounded, z), history, quality, size)
             y_hat, bits_y = self._code(y, features, last, quality, noise)
             scale = self.z_scale if last is None else self.z_scale_inter
             z_index = floor_clip(at_quality(scale * _INDEX_SCALE, quality) + 0.5, 0, TABLES - 1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -73,9 +73,18 @@ class PriorConfig:
         )
 
     @property
+    def side_channels(self) -> int:
+        """Channels of integers beside latents that the network reads."""
+        return 0
+
+    @property
     def step_channels(self) -> int:
         """Channels coded in one of the two steps."""
         return 2 * self.latents
+
+    def network(self) -> PriorNetwork:
+        """A network of these sizes at its start."""
+        return PriorNetwork(self)
 
 
 SMALL_PRIOR = PriorConfig()
@@ -85,6 +94,15 @@ MEDIUM_PRIOR = PriorConfig(hyper_width=96, width=208, temporal_blocks=3, blocks=
 def hyper_size(size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of z for latents of (h, w) at 1/16."""
     return -(-size[0] // 4), -(-size[1] // 4)
+
+
+class History(NamedTuple):
+    """Decoded latents of the two frames that a frame leans on first, None where there is none, and what else of
+    integers is known of it: ``side`` (N, side, h, w), for priors that read it."""
+
+    last: Tensor | None
+    older: Tensor | None
+    side: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +152,8 @@ def _enlarged(x: Tensor) -> Tensor:
 class PriorNetwork(nn.Module):
     """See the module. Latents and z come in as (N, h, w, channels) floats that hold integers."""
 
+    carries = True  # means start from the latents one frame ago
+
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
         width, step = config.width, config.step_channels
@@ -141,15 +161,15 @@ class PriorNetwork(nn.Module):
             raise ValueError(why)
         self.config = config
         self.hyper = HyperDecoder(config.hyper, config.hyper_width)
-        scales = torch.tensor([float(SEEN_UNIT)] * 4 * step + [_SCALE])
-        self.temporal_in = IntegerLinear(4 * step + 1, width, in_scale=scales, by_quality=True)
+        scales = torch.tensor([float(SEEN_UNIT)] * 4 * step + [_SCALE] * self._side_channels())
+        self.temporal_in = IntegerLinear(len(scales), width, in_scale=scales, by_quality=True)
         self.temporal = _blocks(width, config.temporal_blocks, config.temporal_kernel)
         self.fuse1 = IntegerLinear(config.hyper_width + width, width, by_quality=True)
         self.blocks1 = _blocks(width, config.blocks)
         scales = torch.tensor([_SCALE] * width + [float(SEEN_UNIT)] * 2 * step)
         self.fuse2 = IntegerLinear(width + 2 * step, width, in_scale=scales, by_quality=True)
         self.blocks2 = _blocks(width, config.blocks)
-        self.head1, self.head2 = _head(width, step, 1), _head(width, step, 2)
+        self.head1, self.head2 = _head(width, step, self.carries, 0), _head(width, step, self.carries, 1)
         self.taps = nn.Parameter(torch.zeros(config.latents, 4))  # left, right, up, down
         with torch.no_grad():
             self.taps[list(config.flat_channels)] = 0.25
@@ -191,16 +211,17 @@ class PriorNetwork(nn.Module):
         scaled = self.taps * 64
         return straight_through(scaled.round().clamp(-TAP_LIMIT, TAP_LIMIT), scaled)
 
-    def features(
-        self, z: Tensor, previous: tuple[Tensor | None, Tensor | None], quality: Tensor | int, size: tuple[int, int]
-    ) -> Tensor:
+    def _side_channels(self) -> int:
+        return 1
+
+    def features(self, z: Tensor, history: History, quality: Tensor | int, size: tuple[int, int]) -> Tensor:
         """What the first step's head reads, (N, h, w, width)."""
         hyper = self.hyper(z, size)
-        return self.blocks1(self.fuse1(torch.cat((hyper, self._history(previous, hyper, quality)), -1), quality))
+        return self.blocks1(self.fuse1(torch.cat((hyper, self._history(history, hyper, quality)), -1), quality))
 
-    def _history(self, previous: tuple[Tensor | None, Tensor | None], like: Tensor, quality: Tensor | int) -> Tensor:
+    def _history(self, history: History, like: Tensor, quality: Tensor | int) -> Tensor:
         """Features of the latents one and two frames ago (N, h, w, 4C); zeros in a frame that has none before it."""
-        last, older = previous
+        last, older, _ = history
         if last is None:
             return like.new_zeros((*like.shape[:3], self.config.width))
         flag = like.new_full((*like.shape[:3], 1), 0.0 if older is None else _SCALE)
@@ -209,16 +230,16 @@ class PriorNetwork(nn.Module):
 
     def first(self, features: Tensor, last: Tensor | None, quality: Tensor | int) -> Step:
         """The first step, given its latents one frame ago."""
-        share, indices, gate = _parts(self.head1.sums(features, quality), 3)
-        carried = _gated(gate, last)
+        share, indices, *gates = _parts(self.head1.sums(features, quality), 2 + self.carries)
+        carried = _gated(gates[0], last) if self.carries else torch.zeros_like(share)
         return Step((share + carried).clamp(-LATENT_LIMIT, LATENT_LIMIT), indices, carried)
 
     def second(self, features: Tensor, step: Step, decoded: Tensor, last: Tensor | None, quality: Tensor | int) -> Step:
         """The second step, given the first one's prediction and decoded latents, and its own latents one frame ago."""
         inputs = torch.cat((features, seen(decoded), seen(decoded - step.means)), -1)
         sums = self.head2.sums(self.blocks2(self.fuse2(inputs, quality)), quality)
-        share, indices, gate, spatial_gate = _parts(sums, 4)
-        carried = _gated(gate, last)
+        share, indices, *gates = _parts(sums, 3 + self.carries)
+        carried, spatial_gate = _gated(gates[0], last) if self.carries else torch.zeros_like(share), gates[-1]
         # Neighbours tell by how much the frame before misses: everything, where there is none.
         spatial = _gated(spatial_gate, self._spatial(decoded - step.carried))
         return Step((share + spatial + carried).clamp(-LATENT_LIMIT, LATENT_LIMIT), indices, carried)
@@ -239,15 +260,16 @@ def _blocks(width: int, count: int, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(*(IntegerBlock(width, kernel) for _ in range(count)))
 
 
-def _head(width: int, step: int, gates: int) -> IntegerLinear:
+def _head(width: int, step: int, carried: bool, spatial: int) -> IntegerLinear:
     """Means, indices and gates side by side; starts at mean 0, a standard deviation near 1, gates half open or
     (the spatial one) open."""
+    gates = carried + spatial
     scales = [float(UNIT)] * step + [_INDEX_SCALE] * step + [GATE / 2.0] * gates * step
     head = IntegerLinear(width, step * (2 + gates), out_scale=torch.tensor(scales), gain=0.1, by_quality=True)
     with torch.no_grad():
         head.bias[:, step : 2 * step] = 22 / _INDEX_SCALE
-        head.bias[:, 2 * step : 3 * step] = 1.0
-        head.bias[:, 3 * step :] = 2.0
+        head.bias[:, 2 * step : (2 + carried) * step] = 1.0
+        head.bias[:, (2 + carried) * step :] = 2.0
     return head
 
 
@@ -267,7 +289,7 @@ def macs_per_pixel(config: PriorConfig) -> float:
     """Multiply-adds of the layers for each luma pixel of a predicted frame."""
     total = 0.0
     with torch.device("meta"):
-        network = PriorNetwork(config)
+        network = config.network()
     for name, layer in network.layers():
         density = {"hyper.up1": 1 / 16, "hyper.smooth1": 1 / 4, "hyper.up2": 1 / 4}.get(name, 1.0)
         total += density * layer.outputs * layer.fan_in

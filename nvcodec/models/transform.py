@@ -74,26 +74,26 @@ class Analysis(nn.Module):
 
     def __init__(self, config: TransformConfig, lambdas: Sequence[float]) -> None:
         super().__init__()
-        steps, spread = _anchor_steps(lambdas), coefficient_spread()
+        steps, spread = anchor_steps(lambdas), coefficient_spread()
         self.linear = nn.Parameter(picture_dct())
         self.gain = QualityScale(FEATURES, 1 / steps)
         self.look = QualityScale(FEATURES, steps / spread)  # to unit variance
         self.unit = QualityScale(FEATURES, 1 / torch.sqrt(1 + (steps / spread) ** 2))  # what a correction is worth
         self.stem = Pointwise(FEATURES, config.width8)
         self.fine = nn.ModuleList(DepthwiseBlock(config.width8) for _ in range(config.blocks8))
-        self.fine_head = _zeroed(Pointwise(config.width8, FEATURES))
+        self.fine_head = zeroed(Pointwise(config.width8, FEATURES))
         self.down = Pointwise(4 * config.width8, config.width16)
         self.coarse = nn.ModuleList(DepthwiseBlock(config.width16) for _ in range(config.blocks16))
-        self.coarse_head = _zeroed(Pointwise(config.width16, LATENTS))
+        self.coarse_head = zeroed(Pointwise(config.width16, LATENTS))
 
     def forward(self, features: Tensor, quality: float | Tensor) -> Tensor:
         """``quality`` is one number for all pictures, or (N,); 0..63, fractions too."""
         level = as_quality(quality, features)
         unit = self.unit(level)
-        y = _linear(features.permute(0, 2, 3, 1), self.linear, after=self.gain(level))
-        x = _run(self.fine, self.stem(y, before=self.look(level)), level)
+        y = linear_path(features.permute(0, 2, 3, 1), self.linear, after=self.gain(level))
+        x = run_blocks(self.fine, self.stem(y, before=self.look(level)), level)
         y = y + self.fine_head(x, after=unit).float()
-        x = _run(self.coarse, self.down(space_to_depth(x)), level)
+        x = run_blocks(self.coarse, self.down(space_to_depth(x)), level)
         correction = self.coarse_head(x, after=unit.repeat_interleave(4, dim=1))
         return (to_latents(y) + correction.float()).permute(0, 3, 1, 2)
 
@@ -103,7 +103,7 @@ class Synthesis(nn.Module):
 
     def __init__(self, config: TransformConfig, lambdas: Sequence[float]) -> None:
         super().__init__()
-        steps, spread = _anchor_steps(lambdas), coefficient_spread()
+        steps, spread = anchor_steps(lambdas), coefficient_spread()
         self.linear = nn.Parameter(picture_dct().T.contiguous())
         self.step = QualityScale(FEATURES, steps)
         self.look = QualityScale(FEATURES, 1 / torch.sqrt((spread / steps) ** 2 + 1 / 12))  # to unit variance
@@ -113,7 +113,7 @@ class Synthesis(nn.Module):
         self.up = Pointwise(config.width16, 4 * config.width8)
         self.stem = Pointwise(FEATURES, config.width8)
         self.fine = nn.ModuleList(DepthwiseBlock(config.width8) for _ in range(config.blocks8))
-        self.head = _zeroed(Pointwise(config.width8, FEATURES))
+        self.head = zeroed(Pointwise(config.width8, FEATURES))
 
     def forward(self, latents: Tensor, quality: float | Tensor) -> Tensor:
         """``quality`` is one number for all pictures, or (N,); 0..63, fractions too."""
@@ -122,10 +122,10 @@ class Synthesis(nn.Module):
         latents = latents.permute(0, 2, 3, 1)
         y = from_latents(latents)
         x = self.coarse_stem(latents, before=look.repeat_interleave(4, dim=1))
-        x = depth_to_space(self.up(_run(self.coarse, x, level)))
-        x = _run(self.fine, x + self.stem(y, before=look), level)
+        x = depth_to_space(self.up(run_blocks(self.coarse, x, level)))
+        x = run_blocks(self.fine, x + self.stem(y, before=look), level)
         y = y + self.head(x, after=self.unit(level)).float()
-        return _linear(y, self.linear, before=self.step(level)).permute(0, 3, 1, 2)
+        return linear_path(y, self.linear, before=self.step(level)).permute(0, 3, 1, 2)
 
 
 def to_latents(y: Tensor) -> Tensor:
@@ -140,25 +140,25 @@ def from_latents(y: Tensor) -> Tensor:
     return functional.pixel_shuffle(y.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
-def _linear(x: Tensor, matrix: Tensor, before: Tensor | None = None, after: Tensor | None = None) -> Tensor:
+def linear_path(x: Tensor, matrix: Tensor, before: Tensor | None = None, after: Tensor | None = None) -> Tensor:
     """The linear path, in fp32 whatever autocast says: bf16 would be off by several grey levels."""
     with torch.autocast(x.device.type, enabled=False):
         return scaled_linear(x.float(), matrix, None, before, after)
 
 
-def _run(blocks: nn.ModuleList, x: Tensor, level: Tensor) -> Tensor:
+def run_blocks(blocks: nn.ModuleList, x: Tensor, level: Tensor) -> Tensor:
     for block in blocks:
         x = block(x, level)
     return x
 
 
-def _zeroed(layer: Pointwise) -> Pointwise:
+def zeroed(layer: Pointwise) -> Pointwise:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
 
 
-def _anchor_steps(lambdas: Sequence[float]) -> Tensor:
+def anchor_steps(lambdas: Sequence[float]) -> Tensor:
     """(8, 96): the best steps at high rate for each anchor's lambda."""
     if len(lambdas) != len(QUALITY_ANCHORS) or min(lambdas) <= 0:
         raise UsageError(f"a transform starts from {len(QUALITY_ANCHORS)} positive lambdas, not from {list(lambdas)}")

@@ -1,8 +1,9 @@
 """Weights of a trained codec as one safetensors file: how they are named, stored, checked (bitstream/TRAINED.md, 2).
 
-Tensors under ``prior.`` (integers) and ``synthesis.`` (float16 or float32) are what a decoder needs; they and the sizes
-are what the model's id is a hash of. Those under ``analysis.`` and ``hyper_encoder.`` serve encoders, which may get
-better without another id.
+Tensors under ``prior.`` (integers), ``synthesis.`` and ``context.`` (float16 or float32) are what a decoder needs; they
+and the sizes are what the model's id is a hash of. Those under ``analysis.`` and ``hyper_encoder.`` serve encoders,
+which may get better without another id. Files are of two kinds: of pictures by themselves (stem, intra), and of
+predicted ones (conditional).
 """
 
 from __future__ import annotations
@@ -21,15 +22,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from nvcodec.errors import FormatError, UnsupportedError
+from nvcodec.models.conditional import ConditionalConfig, ConditionalModel
+from nvcodec.models.conditional_transform import ConditionalTransformConfig
 from nvcodec.models.latent import LatentConfig, LatentModel
 from nvcodec.models.prior_network import PriorConfig
+from nvcodec.models.residual_prior import ResidualPriorConfig
 from nvcodec.models.transform import TransformConfig
 
 FORMAT = "nvcodec weights"
 VERSION = 1
 ID_BYTES = 8
 MAX_BYTES = 1 << 26  # of a file
-DECODER = ("prior.", "synthesis.")
+DECODER = ("prior.", "synthesis.", "context.")
+Config = LatentConfig | ConditionalConfig
 _WIDE = ("linear", ".logs")  # in names of tensors that stay float32: the linear path and scales of channels
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -39,7 +44,7 @@ Arrays = Mapping[str, NDArray[Any]]
 class Weights:
     """A file's contents: sizes, tensors by their names, the id, and what else the file says of itself."""
 
-    config: LatentConfig
+    config: Config
     arrays: Arrays
     id: bytes
     about: Mapping[str, str]
@@ -59,23 +64,29 @@ def model_id(sizes: str, arrays: Arrays) -> bytes:
     return digest.digest()[:ID_BYTES]
 
 
-def sizes_text(config: LatentConfig) -> str:
+def sizes_text(config: Config) -> str:
     """The sizes as JSON in one line, keys in order, no spaces."""
     return json.dumps(asdict(config), sort_keys=True, separators=(",", ":"))
 
 
-def pack_weights(model: LatentModel, about: Mapping[str, str] | None = None) -> bytes:
+def pack_weights(model: LatentModel | ConditionalModel, about: Mapping[str, str] | None = None) -> bytes:
     """A file's bytes: the prior's integers, transforms in float16 where that is fine enough.
 
     Raises ValueError where a sum of the prior could be inexact or a number is not finite.
     """
     arrays: dict[str, NDArray[Any]] = {f"prior.{name}": array for name, array in model.prior.export().items()}
-    for prefix in ("synthesis", "analysis", "hyper_encoder"):
+    for prefix in parts_of(model.config):
         for name, tensor in model.get_submodule(prefix).state_dict().items():
             arrays[f"{prefix}.{name}"] = _stored(f"{prefix}.{name}", tensor)
     sizes = sizes_text(model.config)
     said = {"format": f"{FORMAT} {VERSION}", "sizes": sizes, "id": model_id(sizes, arrays).hex()}
     return safetensors.numpy.save(dict(sorted(arrays.items())), {**(about or {}), **said})
+
+
+def parts_of(config: Config) -> tuple[str, ...]:
+    """Names of the parts that a file of this kind holds beside the prior."""
+    parts = ("synthesis", "analysis", "hyper_encoder")
+    return ("context", *parts) if isinstance(config, ConditionalConfig) else parts
 
 
 def _stored(name: str, tensor: torch.Tensor) -> NDArray[Any]:
@@ -123,12 +134,16 @@ def _metadata(data: bytes) -> dict[str, str]:
     return dict(said)
 
 
-def _sizes(text: str) -> tuple[LatentConfig, str]:
+def _sizes(text: str) -> tuple[Config, str]:
     """The sizes of a file's text, and that text in its one form."""
     try:
         said = json.loads(text)
         prior = dict(said["prior"], flat_channels=tuple(said["prior"]["flat_channels"]))
-        config = LatentConfig(TransformConfig(**said["transform"]), PriorConfig(**prior))
+        config: Config
+        if "side" in prior:
+            config = ConditionalConfig(ConditionalTransformConfig(**said["transform"]), ResidualPriorConfig(**prior))
+        else:
+            config = LatentConfig(TransformConfig(**said["transform"]), PriorConfig(**prior))
         numbers = [*asdict(config.transform).values(), *prior.pop("flat_channels"), *prior.values()]
         if not all(type(number) is int for number in numbers):
             raise ValueError("a size is no whole number")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +50,15 @@ class NeuralSpec:
 
     @classmethod
     def _trained(cls, name: str, model: str | None) -> NeuralSpec:
-        from nvcodec.codecs.weights import default_ids, named_weights, read_weights  # takes torch
+        from nvcodec.api.families import trained  # takes torch
+        from nvcodec.codecs.weights import default_ids, weights_digest
 
-        path = named_weights(model)
-        sizes = default_ids()
+        codec = trained(get_codec(name))
+        files = codec.weight_files(model)
+        sizes = default_ids(codec.kind)
         model = next(iter(sizes)) if model is None else model
-        found = read_weights(path).id.hex()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-        return cls(name, model=model if model in sizes else str(path.resolve()), weights=found, digest=digest)
+        found, digest = weights_digest(files[-1:]).split()
+        return cls(name, model=model if model in sizes else str(files[-1].resolve()), weights=found, digest=digest)
 
     @property
     def family(self) -> str:

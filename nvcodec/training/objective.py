@@ -55,6 +55,6 @@ def rate_distortion(terms: ClipTerms, quality: Tensor, pixels: int) -> Loss:
     """The objective of clips at qualities (N,), ``pixels`` luma samples a picture."""
     bpp = terms.bits / pixels
     mse = (terms.errors * terms.errors.new_tensor(_PLANES)).sum(-1)
-    weight = quality_lambda(quality)[:, None]
-    value = ((bpp + weight * mse) / normaliser(quality)[:, None]).mean()
+    each = quality[:, None] if terms.quality is None else terms.quality
+    value = ((bpp + quality_lambda(each) * mse) / normaliser(each)).mean()
     return Loss(value, bpp, mse)

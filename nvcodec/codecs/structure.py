@@ -1,0 +1,53 @@
+"""How frames of a group lean on each other, in which order they are coded, and how their qualities differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KEY_BONUS = 6  # steps of quality that a key frame is better by
+MINI_GROUP = 4  # frames from one anchor to the next in random access
+_LEVELS = (1, -3, -6)  # steps of quality of anchors, of frames between them, of frames between those
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A frame in decode order: when it is shown, the frames that it leans on, nearest or earliest first.
+
+    ``both``: its pictures are predicted from both of two references, else from the first, and by way of it from the
+    second.
+    """
+
+    time: int
+    references: tuple[int, ...] = ()
+    both: bool = False
+    offset: int = 0  # steps of quality beside the group's
+
+
+def low_delay(frames: int) -> list[Slot]:
+    """Each frame leans on the one before it, and on that one's."""
+    key = [Slot(0, offset=KEY_BONUS)]
+    return key + [Slot(t, tuple(range(t - 1, max(-1, t - 3), -1))) for t in range(1, frames)]
+
+
+def random_access(frames: int) -> list[Slot]:
+    """Anchors lean on the anchors before; between two of them, frames lean on both sides, by halves."""
+    slots, before = [Slot(0, offset=KEY_BONUS)], [0]
+    while before[0] < frames - 1:
+        anchor = min(before[0] + MINI_GROUP, frames - 1)
+        slots.append(Slot(anchor, tuple(before[:2]), offset=_LEVELS[0]))
+        slots += _between(before[0], anchor, 1)
+        before = [anchor, *before]
+    return slots
+
+
+def _between(a: int, b: int, level: int) -> list[Slot]:
+    if b - a < 2:
+        return []
+    middle = (a + b) // 2
+    slot = Slot(middle, (a, b), True, _LEVELS[min(level, len(_LEVELS) - 1)])
+    return [slot, *_between(a, middle, level + 1), *_between(middle, b, level + 1)]
+
+
+def slots(structure: str, frames: int) -> list[Slot]:
+    """Of a group of so many frames; ``structure`` "low-delay" or "random-access"."""
+    return {"low-delay": low_delay, "random-access": random_access}[structure](frames)
