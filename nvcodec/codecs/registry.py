@@ -13,6 +13,7 @@ CODECS: dict[str, tuple[int, str]] = {
     "hnerv": (2, "nvcodec.codecs.hnerv:HNeRVCodec"),
     "stem": (3, "nvcodec.codecs.stem:StemCodec"),
     "intra": (4, "nvcodec.codecs.intra:IntraCodec"),
+    "conditional": (5, "nvcodec.codecs.conditional:ConditionalCodec"),
 }
 AUTO = "stem"  # what --codec auto means: of ours the best pictures for the bytes and the seconds
 

@@ -39,7 +39,7 @@ def analyse(model: EncoderParts, features: Tensor, quality: int, precision: str 
 
     ``precision`` "fp32" or "bf16".
     """
-    with _computed(features, precision):
+    with computed(features, precision):
         y: Tensor = model.analysis(features, quality)
     return y.float()
 
@@ -52,9 +52,18 @@ def latent_symbols(
 
     Elements under a table below ``skip`` become 0.
     """
-    exact, size, last = model.exact, (y.shape[2], y.shape[3]), previous[0]
-    with _computed(y, precision):
+    last = previous[0]
+    with computed(y, precision):
         z = model.hyper_encoder(y, None if last is None else last.float() * (1 / UNIT)).float()
+    return coded_latents(model.exact, z, y, previous, quality, skip)
+
+
+@torch.no_grad()
+def coded_latents(
+    exact: ExactPrior, z: Tensor, y: Tensor, previous: Previous, quality: int, skip: int = 0
+) -> FrameSymbols:
+    """The symbols of latents ``y`` and hyper-latents ``z``, both float, given what the prior reads beside them."""
+    size, last = (y.shape[2], y.shape[3]), previous[0]
     z = z.round().clamp(-ACTIVATION_LIMIT, ACTIVATION_LIMIT).to(torch.int32)
     frame = exact.begin(z, previous, quality, size)
     wanted = split(y)
@@ -72,7 +81,8 @@ def latent_symbols(
 
 
 @contextmanager
-def _computed(like: Tensor, precision: str) -> Iterator[None]:
+def computed(like: Tensor, precision: str) -> Iterator[None]:
+    """Within, networks that only encoders run are computed in this precision."""
     device = like.device.type
     with torch.autocast(device, torch.bfloat16) if precision == "bf16" else exact_fp32(device):
         yield

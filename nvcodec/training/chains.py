@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nvcodec.codecs.motion_choice import choose_motion
 from nvcodec.codecs.structure import KEY_BONUS, Slot, low_delay, random_access
 from nvcodec.codecs.weights import Model
 from nvcodec.format import Planes
@@ -23,15 +24,11 @@ from nvcodec.models.latent import ClipTerms
 from nvcodec.models.planes import features_to_planes, planes_to_features
 from nvcodec.models.prior_network import History
 from nvcodec.models.quality import TOP_QUALITY
-from nvcodec.motion.chain import Moved, first_forecast, predictions, second_forecast, side_of
-from nvcodec.motion.coding import encode_motion
-from nvcodec.motion.field import MotionField
-from nvcodec.motion.search import search
+from nvcodec.motion.chain import Moved, predictions, side_of
 from nvcodec.training.bilinear import bilinear_warp
-from nvcodec.training.objective import quality_lambda
 
 KEY_SPREAD, SPREAD = 10.0, 4.0  # how far qualities stray from a clip's own: of key frames upwards, of others both ways
-BOTH_SIDES = 0.5  # share of the clips, where they are long enough, with frames between two references
+BOTH_SIDES = 0.6  # share of the clips, where they are long enough, with frames between two references
 _LONG = 5  # frames
 
 Three = tuple[Tensor, Tensor, Tensor]
@@ -121,10 +118,10 @@ class ChainModel(ConditionalModel):
         for n, quality in enumerate(level.tolist()):
             behind = tuple(each.moved[n] for each in references)
             against = [_planes(each.whole, n) for each in references]
-            found.append(
-                search_motion(_planes(pictures, n), against, Moved(slot.time, int(quality), behind), slot.both)
-            )
-        return [moved for moved, _ in found], level.new_tensor([bits for _, bits in found])
+            place = Moved(slot.time, int(quality), behind)
+            found.append(choose_motion(_planes(pictures, n), against, place, slot.both))
+        bits = [8.0 * sum(map(len, coded)) for _, coded in found]
+        return [moved.trimmed() for moved, _ in found], level.new_tensor(bits)
 
     def _seen(
         self, moved: Sequence[Moved], references: Sequence[Shown], like: Tensor
@@ -146,19 +143,6 @@ class ChainModel(ConditionalModel):
 
     def _precision(self, like: Tensor) -> torch.autocast:
         return torch.autocast(like.device.type, torch.bfloat16, enabled=self.fast_transforms)
-
-
-def search_motion(current: Planes, references: Sequence[Planes], place: Moved, both: bool) -> tuple[Moved, float]:
-    """The motion of a frame with its place's references, and its bits."""
-    weight = float(quality_lambda(torch.tensor(float(place.quality)))) ** -0.5
-    forecast: MotionField | None = first_forecast(place.time, place.references, both)
-    fields = [search(current, references[0], weight, forecast)]
-    size = len(encode_motion(fields[0], forecast))
-    if both:
-        forecast = second_forecast(fields[0], place.time, place.references)
-        fields.append(search(current, references[1], weight, forecast))
-        size += len(encode_motion(fields[1], forecast))
-    return Moved(place.time, place.quality, place.references, tuple(fields)).trimmed(), 8.0 * size
 
 
 def _at(frames: Three, time: int) -> Three:

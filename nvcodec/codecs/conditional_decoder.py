@@ -1,0 +1,144 @@
+"""A group of the conditional codec, decoded: integers of all frames at once, pictures when they are asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nvcodec.codecs.base import Planes
+from nvcodec.codecs.conditional_group import ConditionalGroup
+from nvcodec.codecs.conditional_pictures import Networks, key_picture, predicted_picture, seen
+from nvcodec.codecs.conditional_units import FramePayload, parse_payload
+from nvcodec.codecs.latent_decoder import compact
+from nvcodec.codecs.latent_group import latent_size
+from nvcodec.codecs.latent_units import decode_unit
+from nvcodec.container import Unit
+from nvcodec.entropy.symbols import symbol_hash
+from nvcodec.errors import FormatError
+from nvcodec.format import VideoFormat
+from nvcodec.models.prior_network import History
+from nvcodec.motion.chain import Moved, first_forecast, second_forecast, side_of
+from nvcodec.motion.coding import decode_motion
+from nvcodec.motion.field import MotionField
+
+REACH = 32  # units: what a decoder may have to hold
+KEPT_PICTURES = 6  # for frames that lean on them, and for playing in order
+
+
+class Frame(NamedTuple):
+    """A unit, decoded to integers."""
+
+    references: tuple[int, ...]  # units
+    moved: Moved
+    latents: Tensor  # compact
+
+
+class ConditionalDecoder:
+    """Opening decodes every unit's symbols, in order, and takes their hash."""
+
+    def __init__(self, networks: Networks, group: ConditionalGroup, units: Sequence[Unit], format: VideoFormat) -> None:
+        self._networks, self._group, self._format = networks, group, format
+        self._frames: list[Frame] = []
+        self._recent: OrderedDict[int, Planes] = OrderedDict()  # pictures of units
+        self.symbol_hash = symbol_hash(self._decode(units))
+        self._unit_of = {frame.moved.time: number for number, frame in enumerate(self._frames)}
+
+    def planes(self, frame: int) -> Planes:
+        """Frame ``frame`` as (Y, U, V), uint8 or uint16. Decodes what it leans on and no more."""
+        if frame not in self._unit_of:
+            raise IndexError(f"frame {frame} of a group of {len(self._frames)}")
+        wanted = self._unit_of[frame]
+        order = self._needed(wanted)
+        last_use = {reference: number for number in order for reference in self._frames[number].references}
+        held = {number: self._recent[number] for number in last_use if number in self._recent}
+        for number in order:
+            references = self._frames[number].references
+            held[number] = self._picture(number, tuple(held[reference] for reference in references))
+            for done in (*references, number):
+                self._remember(done, held[done])
+                if last_use.get(done, number) <= number:
+                    del held[done]
+        self._recent.move_to_end(wanted)
+        return self._recent[wanted]
+
+    def _decode(self, units: Sequence[Unit]) -> Iterator[NDArray[Any]]:
+        """The integers of each unit. Raises FormatError and its kin."""
+        for number, unit in enumerate(units):
+            if unit.count != 1:
+                raise FormatError(f"unit {number} of the conditional codec shows {unit.count} frames")
+            try:
+                yield from self._unit(unit)
+            except FormatError as error:
+                raise type(error)(f"frame {unit.first} of the group: {error}") from None
+
+    def _unit(self, unit: Unit) -> Iterator[NDArray[Any]]:
+        behind = self._behind(unit)
+        payload = parse_payload(unit.payload, len(unit.references))
+        moved = self._moved(unit.first, payload, tuple(frame.moved for frame in behind))
+        _check_traced(unit, moved, behind)
+        device, skip, size = self._networks.device, self._group.skip, latent_size(self._format)
+        if behind:
+            latents = [frame.latents.to(device, torch.int32) for frame in behind]
+            side = torch.from_numpy(side_of(moved))[None].to(device)
+            history = History(latents[0], latents[1] if len(latents) > 1 else None, side)
+            exact = self._networks.predicted.exact
+        else:
+            history, exact = History(None, None), self._networks.intra.exact
+        decoded = decode_unit(payload.latents, exact, history, payload.quality, skip, size)
+        self._frames.append(Frame(unit.references, moved.trimmed(), compact(decoded.y_hat)))
+        yield np.array([payload.quality], np.int32)
+        yield from (field.vectors for field in moved.fields)
+        yield decoded.z.cpu().numpy()
+        yield decoded.y_hat.cpu().numpy()
+
+    def _behind(self, unit: Unit) -> list[Frame]:
+        if len(unit.references) > 2:
+            raise FormatError(f"it leans on {len(unit.references)} units")
+        number = len(self._frames)
+        if not all(max(0, number - REACH) <= reference < number for reference in unit.references):
+            raise FormatError(f"it leans on a unit that is none of the {REACH} before it")
+        return [self._frames[reference] for reference in unit.references]
+
+    def _moved(self, time: int, payload: FramePayload, references: tuple[Moved, ...]) -> Moved:
+        fields: list[MotionField] = []
+        width, height, both = self._format.width, self._format.height, len(payload.motion) == 2
+        for k, data in enumerate(payload.motion):
+            forecast = second_forecast(fields[0], time, references) if k else first_forecast(time, references, both)
+            fields.append(decode_motion(data, width, height, forecast))
+        return Moved(time, payload.quality, references, tuple(fields))
+
+    def _needed(self, wanted: int) -> list[int]:
+        """Units whose pictures are missing for this one's, in decode order, this one last."""
+        found, open_ends = set[int](), [wanted]
+        while open_ends:
+            number = open_ends.pop()
+            if number not in found and number not in self._recent:
+                found.add(number)
+                open_ends += self._frames[number].references
+        return sorted(found)
+
+    def _picture(self, number: int, references: tuple[Planes, ...]) -> Planes:
+        frame, networks = self._frames[number], self._networks
+        latents = frame.latents.to(networks.device, torch.int32)
+        if not references:
+            return key_picture(networks, latents, frame.moved.quality, self._format)
+        what = seen(networks, frame.moved, references, self._format)
+        return predicted_picture(networks, latents, what, frame.moved.quality, self._format)
+
+    def _remember(self, number: int, picture: Planes) -> None:
+        self._recent[number] = picture
+        self._recent.move_to_end(number)
+        while len(self._recent) > KEPT_PICTURES:
+            self._recent.popitem(last=False)
+
+
+def _check_traced(unit: Unit, moved: Moved, behind: Sequence[Frame]) -> None:
+    """A second reference without a field of its own is reached by way of the first."""
+    if len(behind) == 2 and len(moved.fields) == 1 and behind[0].references[:1] != unit.references[1:]:
+        raise FormatError("its second reference is not its first one's")

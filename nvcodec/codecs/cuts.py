@@ -1,0 +1,39 @@
+"""Cuts of a scene: where a picture has so little of the one before that it is coded alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvcodec.format import Planes
+
+CUT = 0.6  # of `changed`
+_CELL = 8  # luma samples
+
+
+def local_means(luma: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Sums of luma over whole 8x8 cells; of a picture smaller than one, over all of it."""
+    rows, columns = (max(1, size // _CELL) for size in luma.shape)
+    cell = min(_CELL, luma.shape[0]), min(_CELL, luma.shape[1])
+    cut = luma[: rows * cell[0], : columns * cell[1]]
+    sums: NDArray[np.int64] = cut.reshape(rows, cell[0], columns, cell[1]).sum((1, 3), np.int64)
+    return sums
+
+
+def changed(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
+    """How far two pictures' local means are from being the same: 0 of equal ones, about 1 of strangers.
+
+    Local means tell a cut from motion, under which all detail changes, too.
+    """
+    a, b = a - int(a.mean()), b - int(b.mean())
+    energy = float((a * a).sum() + (b * b).sum())
+    return float(((a - b) ** 2).sum()) / energy if energy else 0.0
+
+
+def scenes(frames: Sequence[Planes]) -> list[range]:
+    """Runs of frames without a cut between them, in order."""
+    means = [local_means(planes[0]) for planes in frames]
+    cuts = [t for t in range(1, len(frames)) if changed(means[t], means[t - 1]) > CUT]
+    return [range(a, b) for a, b in zip([0, *cuts], [*cuts, len(frames)], strict=True)]
