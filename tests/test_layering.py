@@ -13,8 +13,8 @@ MAX_LINES = 300
 # room -> rooms that it may import. Single files of the package's root that are no room (errors.py, format.py ...) are
 # neutral ground: anyone may import them, and they may import each other only.
 _BASE = {"models", "entropy", "metrics"}
-_CODECS = _BASE | {"fitting", "training", "container", "codecs"}
-_API = _CODECS | {"engines", "video"}
+_CODECS = _BASE | {"fitting", "motion", "container", "codecs"}
+_API = _CODECS | {"engines", "video", "training"}
 ROOMS: dict[str, set[str]] = {
     "video": set(),
     "container": {"_native"},
@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "entropy": {"_native", "_cuda"},
     "motion": {"entropy", "_native"},
     "fitting": _BASE,
-    "training": _BASE,
+    "training": _BASE | {"motion", "codecs"},
     "codecs": _CODECS,
     "engines": _CODECS,
     "api": _API,

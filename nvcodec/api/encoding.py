@@ -21,7 +21,7 @@ from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
 from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, skip_written
-from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings, OnProgress
+from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, DEFAULT_STRUCTURE, EncodeSettings, OnProgress
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec
@@ -217,6 +217,7 @@ class _Encode:
             device=self.device,
             precision=self.precision,
             model=chosen.model,
+            structure=chosen.structure or DEFAULT_STRUCTURE,
         )
 
     def _open_writer(self, first: GroupPayload, reader: Reader, file: BinaryIO, frames: int) -> Writer:

@@ -26,6 +26,8 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
 
     Effort is an upper bound to ``auto``, which a trained codec keeps without trying.
     """
+    if chosen.structure is not None and codec.name != "conditional":
+        raise UsageError(f"--structure is for codec conditional: {codec.name} has no choice")
     if codec.family != "trained":
         if chosen.model is not None:
             raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")

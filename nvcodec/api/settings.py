@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nvcodec.codecs.base import PRESETS, QUALITIES
+from nvcodec.codecs.base import PRESETS, QUALITIES, STRUCTURES
 from nvcodec.codecs.registry import get_codec
 from nvcodec.errors import UsageError
 
 DEFAULT_PRESET = "medium"
 DEFAULT_QUALITY = 32.0
+DEFAULT_STRUCTURE = "random-access"
 
 
 def option(default: Any, help: str, **extra: Any) -> Any:
@@ -38,6 +39,11 @@ class EncodeSettings:
     )
     time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h), fitted codecs", parse="duration")
     gof: int | None = option(None, "frames per group; each decodes alone (default: 32 at most, or by length and size)")
+    structure: str | None = option(
+        None,
+        f"how frames of codec conditional lean on each other: {', '.join(STRUCTURES)} (default: {DEFAULT_STRUCTURE})",
+        choices=STRUCTURES,
+    )
     model: str | None = option(None, "of a trained codec: a size, or a file of weights (default: s)")
     seed: int = option(0, "seed of every random choice")
     threads: int | None = option(None, "CPU threads (default: all cores)")
@@ -52,6 +58,8 @@ class EncodeSettings:
             raise UsageError("--preset and --time-budget exclude one another; give one of them")
         if self.preset is not None and self.preset not in PRESETS:
             raise UsageError(f"no preset {self.preset!r}; there are: {', '.join(PRESETS)}")
+        if self.structure is not None and self.structure not in STRUCTURES:
+            raise UsageError(f"no structure {self.structure!r}; there are: {', '.join(STRUCTURES)}")
         self._check_ranges()
 
     def _check_ranges(self) -> None:
@@ -72,6 +80,8 @@ class EncodeSettings:
             resolved["preset"] = DEFAULT_PRESET
         if self.bpp is None and self.size is None and self.psnr is None:
             resolved["quality"] = DEFAULT_QUALITY if self.quality is None else self.quality
+        if self.structure is None and get_codec(self.codec).name == "conditional":
+            resolved["structure"] = DEFAULT_STRUCTURE
         if self.model is not None:
             resolved["model"] = Path(self.model).name  # where it lies is nobody else's business
         return {key: _text(value) for key, value in resolved.items() if value is not None and key not in skip}

@@ -39,7 +39,7 @@ class GroupSpec:
     device: str = "cpu"
     precision: str = "fp32"  # while encoding; decoding is always fp32
     model: str | None = None  # size, where a codec has several
-    structure: str = "low-delay"  # how frames lean on each other, where a codec has a choice: one of STRUCTURES
+    structure: str = "random-access"  # how frames lean on each other, where a codec has a choice: one of STRUCTURES
 
 
 @dataclass

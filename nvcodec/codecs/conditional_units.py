@@ -8,6 +8,7 @@ from nvcodec.container.fields import Cursor, uv
 from nvcodec.models.integer import QUALITIES
 
 _BOTH = 64  # beside the quality: a second field follows
+_ZEROS = bytes(3)  # three empty segments: what no bytes at all stand for
 
 
 class FramePayload(NamedTuple):
@@ -21,7 +22,8 @@ class FramePayload(NamedTuple):
 def pack_payload(frame: FramePayload) -> bytes:
     """The bytes of a unit."""
     head = bytes([frame.quality | (_BOTH if len(frame.motion) == 2 else 0)])
-    return head + b"".join(uv(len(field)) + field for field in frame.motion) + frame.latents
+    latents = b"" if frame.latents == _ZEROS else frame.latents
+    return head + b"".join(uv(len(field)) + field for field in frame.motion) + latents
 
 
 def parse_payload(payload: bytes, references: int) -> FramePayload:
@@ -35,4 +37,4 @@ def parse_payload(payload: bytes, references: int) -> FramePayload:
     if head >= QUALITIES + _BOTH or fields > references or (head & _BOTH and not references):
         raise cursor.reserved(f"its first byte is {head} with {references} references")
     motion = tuple(cursor.take(cursor.uv(name="the length of a motion field")) for _ in range(fields))
-    return FramePayload(head % _BOTH, motion, cursor.take(cursor.left))
+    return FramePayload(head % _BOTH, motion, cursor.take(cursor.left) or _ZEROS)
