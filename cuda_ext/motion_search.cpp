@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "hadamard.hpp"
 #include "interpolate.hpp"
 #include "motion_image.hpp"
 #include "motion_pyramid.hpp"
@@ -103,11 +104,11 @@ class SquareSearch {
     const std::uint8_t* const from = scene_.reference.at(x_ + (vector.x >> 2), y_ + (vector.y >> 2));
     const std::ptrdiff_t stride = scene_.reference.stride();
     const int across = vector.x & 3, down = vector.y & 3;
-    if (across == 0 && down == 0) return difference_of<Side>(source_, scene_.current.stride(), from, stride);
+    if (across == 0 && down == 0) return transformed_difference<Side>(source_, scene_.current.stride(), from, stride);
     std::uint8_t made[Side * Side];
     interpolate<Side>(Block<std::uint8_t, kLumaTaps>{from, stride, made, Side, Side, Side},
                       across ? kLumaFilter[across] : nullptr, down ? kLumaFilter[down] : nullptr);
-    return difference_of<Side>(source_, scene_.current.stride(), made, Side);
+    return transformed_difference<Side>(source_, scene_.current.stride(), made, Side);
   }
 
   const Scene& scene_;

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KEY_BONUS = 6  # steps of quality that a key frame is better by
+KEY_BONUS = 12  # steps of quality that a key frame is better by
 MINI_GROUP = 4  # frames from one anchor to the next in random access
-_LEVELS = (1, -3, -6)  # steps of quality of anchors, of frames between them, of frames between those
+_LEVELS = (4, -4, -10)  # steps of quality of anchors, of frames between them, of frames between those
 
 
 @dataclass(frozen=True)

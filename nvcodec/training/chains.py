@@ -27,7 +27,7 @@ from nvcodec.models.quality import TOP_QUALITY
 from nvcodec.motion.chain import Moved, predictions, side_of
 from nvcodec.training.bilinear import bilinear_warp
 
-KEY_SPREAD, SPREAD = 10.0, 4.0  # how far qualities stray from a clip's own: of key frames upwards, of others both ways
+KEY_SPREAD, SPREAD = 16.0, 4.0  # how far qualities stray from a clip's own: of key frames upwards, of others both ways
 BOTH_SIDES = 0.6  # share of the clips, where they are long enough, with frames between two references
 _LONG = 5  # frames
 
@@ -62,7 +62,7 @@ class ChainModel(ConditionalModel):
         length = frames[0].shape[1]
         halves = self.training and length >= _LONG and float(torch.rand(())) < BOTH_SIDES
         slots = random_access(length) if halves else low_delay(length)
-        shown = {0: self._key(_at(frames, 0), self._strayed(quality, KEY_BONUS, 0, KEY_SPREAD))}
+        shown = {0: self._key(_at(frames, 0), self._strayed(quality, KEY_BONUS, 2, KEY_SPREAD))}
         bits, errors, levels = [], [], []
         for slot in slots[1:]:
             level = self._strayed(quality, slot.offset, slot.offset - SPREAD, slot.offset + SPREAD)
