@@ -27,8 +27,8 @@ from nvcodec.motion.chain import Moved, first_forecast, second_forecast, side_of
 from nvcodec.motion.coding import decode_motion
 from nvcodec.motion.field import MotionField
 
-REACH = 32  # units: what a decoder may have to hold
-KEPT_PICTURES = 6  # for frames that lean on them, and for playing in order
+REACH = 32  # units back to a reference, and frames from a unit's number to the frame that it shows
+KEPT_PICTURES = 6  # for frames that lean on them, beside those that are shown soon
 
 
 class Frame(NamedTuple):
@@ -61,7 +61,7 @@ class ConditionalDecoder:
             references = self._frames[number].references
             held[number] = self._picture(number, tuple(held[reference] for reference in references))
             for done in (*references, number):
-                self._remember(done, held[done])
+                self._remember(done, held[done], frame)
                 if last_use.get(done, number) <= number:
                     del held[done]
         self._recent.move_to_end(wanted)
@@ -69,9 +69,8 @@ class ConditionalDecoder:
 
     def _decode(self, units: Sequence[Unit]) -> Iterator[NDArray[Any]]:
         """The integers of each unit. Raises FormatError and its kin."""
-        for number, unit in enumerate(units):
-            if unit.count != 1:
-                raise FormatError(f"unit {number} of the conditional codec shows {unit.count} frames")
+        _check_shown(units)
+        for unit in units:
             try:
                 yield from self._unit(unit)
             except FormatError as error:
@@ -80,8 +79,8 @@ class ConditionalDecoder:
     def _unit(self, unit: Unit) -> Iterator[NDArray[Any]]:
         behind = self._behind(unit)
         payload = parse_payload(unit.payload, len(unit.references))
+        _check_traced(unit, payload, behind)
         moved = self._moved(unit.first, payload, tuple(frame.moved for frame in behind))
-        _check_traced(unit, moved, behind)
         device, skip, size = self._networks.device, self._group.skip, latent_size(self._format)
         if behind:
             latents = [frame.latents.to(device, torch.int32) for frame in behind]
@@ -98,8 +97,8 @@ class ConditionalDecoder:
         yield decoded.y_hat.cpu().numpy()
 
     def _behind(self, unit: Unit) -> list[Frame]:
-        if len(unit.references) > 2:
-            raise FormatError(f"it leans on {len(unit.references)} units")
+        if len(unit.references) > 2 or len(set(unit.references)) < len(unit.references):
+            raise FormatError(f"it leans on the units {unit.references}")
         number = len(self._frames)
         if not all(max(0, number - REACH) <= reference < number for reference in unit.references):
             raise FormatError(f"it leans on a unit that is none of the {REACH} before it")
@@ -131,14 +130,25 @@ class ConditionalDecoder:
         what = seen(networks, frame.moved, references, self._format)
         return predicted_picture(networks, latents, what, frame.moved.quality, self._format)
 
-    def _remember(self, number: int, picture: Planes) -> None:
+    def _remember(self, number: int, picture: Planes, time: int) -> None:
+        """Hold a picture while those that are shown soon after ``time`` wait; of all others the last few."""
         self._recent[number] = picture
         self._recent.move_to_end(number)
-        while len(self._recent) > KEPT_PICTURES:
-            self._recent.popitem(last=False)
+        others = [n for n in self._recent if not time < self._frames[n].moved.time <= time + REACH]
+        for old in others[:-KEPT_PICTURES]:
+            del self._recent[old]
 
 
-def _check_traced(unit: Unit, moved: Moved, behind: Sequence[Frame]) -> None:
+def _check_shown(units: Sequence[Unit]) -> None:
+    """Each unit shows one frame of its own, not far from its place: so few pictures wait to be shown."""
+    if any(unit.count != 1 for unit in units) or {unit.first for unit in units} != set(range(len(units))):
+        raise FormatError("units of the conditional codec do not show each frame once")
+    for number, unit in enumerate(units):
+        if abs(unit.first - number) > REACH:
+            raise FormatError(f"unit {number} shows frame {unit.first}, more than {REACH} away")
+
+
+def _check_traced(unit: Unit, payload: FramePayload, behind: Sequence[Frame]) -> None:
     """A second reference without a field of its own is reached by way of the first."""
-    if len(behind) == 2 and len(moved.fields) == 1 and behind[0].references[:1] != unit.references[1:]:
+    if len(behind) == 2 and len(payload.motion) == 1 and behind[0].references[:1] != unit.references[1:]:
         raise FormatError("its second reference is not its first one's")

@@ -58,8 +58,8 @@ def macs_a_pixel(intra: LatentConfig, sizes: ConditionalConfig) -> int:
 
 
 def activation_bytes(intra: LatentConfig, sizes: ConditionalConfig, format: VideoFormat) -> int:
-    """A bound of what lives at once while one frame is decoded."""
+    """A bound of what lives at once while one frame is decoded; half of the last term is 32 pictures of 16 bits."""
     widths = 24 * max(FEATURES, sizes.transform.width8) + 8 * sizes.transform.width16 + 6 * sizes.prior.width
     widths += 8 * sizes.prior.hyper_width
-    predicted = 4 * math.prod(latent_size(format)) * (widths + 16 * 4 * FEATURES)
+    predicted = 4 * math.prod(latent_size(format)) * (widths + 32 * 4 * FEATURES)
     return max(predicted, latent_group.activation_bytes(intra, format))
