@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -165,4 +166,32 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path.write_bytes(pack_weights(model, {"model": "tiny"}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NVCODEC_WEIGHTS", str(path))
+        yield path
+
+
+@pytest.fixture(scope="session")
+def tiny_conditional(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """As ``tiny_weights``, of predicted frames; streams made with either find them."""
+    import torch
+
+    from nvcodec.entropy.tables import GGD, LATENT_TABLES
+    from nvcodec.models.conditional import ConditionalConfig, ConditionalModel
+    from nvcodec.models.conditional_transform import ConditionalTransformConfig
+    from nvcodec.models.residual_prior import ResidualPriorConfig
+    from nvcodec.models.weights import pack_weights
+
+    prior = ResidualPriorConfig(hyper=4, hyper_width=8, width=16, temporal_blocks=1, blocks=1)
+    lambdas = [0.0005 * 2 ** (anchor / 8) for anchor in range(0, 64, 9)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(6)
+        sizes = ConditionalConfig(ConditionalTransformConfig(16, 1, 16, 1, 1, 1), prior)
+        model = ConditionalModel(sizes, lambdas, [GGD.sigma(i) for i in LATENT_TABLES], laplace=True)
+        with torch.no_grad():  # what starts at zero should count
+            for name, parameter in model.named_parameters():
+                if name.startswith(("synthesis.head", "context.blend")) or "change" in name:
+                    parameter.normal_(std=0.02)
+    path = tmp_path_factory.mktemp("weights") / "tiny-conditional.safetensors"
+    path.write_bytes(pack_weights(model, {"model": "conditional-tiny"}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NVCODEC_WEIGHTS", f"{tiny_weights}{os.pathsep}{path}")
         yield path

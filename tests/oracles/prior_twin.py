@@ -120,6 +120,37 @@ class Twin:
         return from_board(np.clip(shift_half_up(out, 6), -LIMIT, LIMIT), first=False)
 
 
+class ResidualTwin(Twin):
+    """The prior of predicted frames (bitstream/CONDITIONAL.md, 5); *last* and *older* are the references' latents.
+
+    ``side``: (h, w, 16).
+    """
+
+    def __init__(self, arrays: Arrays, quality: int, side: np.ndarray) -> None:
+        super().__init__(arrays, quality)
+        self.side = side
+
+    def features(self, z: np.ndarray, last: np.ndarray | None, older: np.ndarray | None, h: int, w: int) -> np.ndarray:
+        parts = [np.zeros((h, w, 384), np.int64) if y is None else seen(np.abs(y)) for y in (last, older)]
+        history = self.blocks("temporal", self.linear("temporal_in", np.concatenate([*parts, self.side], -1)))
+        return self.blocks("blocks1", self.linear("fuse1", np.concatenate([self.hyper(z, h, w), history], -1)))
+
+    def first(self, features: np.ndarray, last: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        mean, index = self.head("head1", features, 2)
+        return mean, index, np.zeros_like(mean)
+
+    def second(
+        self,
+        features: np.ndarray,
+        step: tuple[np.ndarray, np.ndarray, np.ndarray],
+        decoded: np.ndarray,
+        last: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        x = self.linear("fuse2", np.concatenate([features, seen(decoded), seen(decoded - step[0])], -1))
+        mean, index, spatial = self.head("head2", self.blocks("blocks2", x), 3)
+        return np.clip(mean + shift_half_up(spatial * self.spatial(decoded), 6), -LIMIT, LIMIT), index
+
+
 def seen(v: np.ndarray) -> np.ndarray:
     half = (np.abs(v) + 1) >> 1
     return np.sign(v) * np.minimum(np.minimum(half, (half + 7 * 128) >> 3), 255)
@@ -162,16 +193,17 @@ def random_arrays(config: Any, seed: int, strong: bool = False) -> Arrays:
     """
     rng = np.random.default_rng(seed)
     step, width, hyper = 2 * config.latents, config.width, config.hyper_width
+    side = getattr(config, "side", 0)  # of predicted frames, whose heads have a gate less
     shapes: dict[str, tuple[int, int, int]] = {
         "hyper.up1": (4 * hyper, config.hyper, 1),
         "hyper.smooth1": (hyper, 9, 1),
         "hyper.up2": (4 * hyper, hyper, 1),
         "hyper.smooth2": (hyper, 9, 1),
-        "temporal_in": (width, 4 * step + 1, 8),
+        "temporal_in": (width, 4 * step + (side or 1), 8),
         "fuse1": (width, hyper + width, 8),
         "fuse2": (width, width + 2 * step, 8),
-        "head1": (3 * step, width, 8),
-        "head2": (4 * step, width, 8),
+        "head1": ((2 if side else 3) * step, width, 8),
+        "head2": ((3 if side else 4) * step, width, 8),
     }
     counts = {"temporal": config.temporal_blocks, "blocks1": config.blocks, "blocks2": config.blocks}
     for name, count in counts.items():

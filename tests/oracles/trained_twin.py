@@ -70,7 +70,7 @@ class Weights:
     def _id(self) -> bytes:
         digest = hashlib.sha256(canonical(self.sizes).encode())
         for name, array in sorted(self.arrays.items(), key=lambda pair: pair[0].encode()):
-            if name.startswith(("prior.", "synthesis.")):
+            if name.startswith(("prior.", "synthesis.", "context.")):
                 digest.update(f"\n{name} {array.dtype.kind}{array.dtype.itemsize} ".encode())
                 digest.update(",".join(str(n) for n in array.shape).encode() + b"\n" + array.tobytes())
         return digest.digest()[:8]
