@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -92,6 +93,16 @@ class Budget:
             return None
         left = max(frames, (self.frames_total or 0) - self.spent_frames)
         return max(FEWEST_BYTES, left_bytes * frames // left - GROUP_OVERHEAD - timing_bytes)
+
+    def rest_for(self, frames: int, timing_bytes: int, feed: PacketFeed) -> tuple[int, int] | None:
+        """Payload bytes of the next group and all behind it together, and the frames of those; None without a goal,
+        or where it is not known how many there are."""
+        left_bytes, total = self._left(feed), self.frames_total
+        if left_bytes is None or total is None:
+            return None
+        behind = max(0, total - self.spent_frames - frames)
+        each = GROUP_OVERHEAD * max(1, self.groups - self.spent_groups) + timing_bytes * (1 + behind / frames)
+        return max(FEWEST_BYTES, left_bytes - math.ceil(each)), behind
 
     def most_for(self, feed: PacketFeed) -> int | None:
         """Bytes that the next group's chunk may take so that the others still fit in; None without a goal."""

@@ -18,13 +18,14 @@ from nvcodec.api.costs import check_size, level_for, level_of_trained
 from nvcodec.api.families import check_family, group_frames, quality_of, weights_digest
 from nvcodec.api.grouping import cut, group_lengths
 from nvcodec.api.passthrough import PacketFeed
+from nvcodec.api.rate_model import RateModel
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
 from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, skip_written
 from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, DEFAULT_STRUCTURE, EncodeSettings, OnProgress
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
-from nvcodec.codecs.base import GroupPayload, GroupSpec
+from nvcodec.codecs.base import GroupPayload, GroupSpec, Rest
 from nvcodec.codecs.registry import AUTO, get_codec
 from nvcodec.container import Group, SequenceHeader, Writer
 from nvcodec.container import Reader as NvcReader
@@ -86,7 +87,7 @@ class _Encode:
         self.codec = AUTO if settings.codec == "auto" else settings.codec
         self.info: SourceInfo | None = None if files.is_stream(source) else probe(source)
         self.writer: Writer | None = None
-        self.tally = Tally()
+        self.tally, self.rates = Tally(), RateModel()
         self.near: float | None = None  # quality of the group before: where a search for the next one's begins
 
     def run(self, resume: bool, overwrite: bool) -> EncodeResult:
@@ -155,7 +156,7 @@ class _Encode:
         pictures = iter(reader)
         if old is not None:
             skip_written(pictures, self.feed, old)
-            self.near = quality_of(get_codec(self.codec), old.read_head(-1).config, self.format)
+            self._remember(old)
             self.writer = Writer.resume(file, old)  # last, because ``old`` reads by moving the file's position
             self.reporter.frames_done = self.writer.frame_count
             for entry in old.groups:
@@ -171,10 +172,21 @@ class _Encode:
         self.writer.close()
         files.sync(file)
 
+    def _remember(self, old: NvcReader) -> None:
+        """What the groups of a file that is gone on with say of those to come."""
+        for number, entry in enumerate(old.groups):
+            head = old.read_head(number)
+            self.near = quality_of(get_codec(self.codec), head.config, self.format)
+            if self.near is not None:
+                size = len(head.config) + sum(unit.length for unit in head.units)
+                self.rates.add(size, entry.frame_count, self.near)
+
     def _code(self, pictures: list[Picture], reader: Reader, file: BinaryIO) -> None:
         packets = self.feed.take()
         payload = self._fitted(pictures)
         self.near = payload.notes.get("quality")
+        if self.near is not None:
+            self.rates.add(payload.size, len(pictures), self.near)
         writer = self.writer = self.writer or self._open_writer(payload, reader, file, len(pictures))
         writer.write_packets(packets)
         before = writer.bytes_written
@@ -195,7 +207,8 @@ class _Encode:
                 break
             if payload.filled and not payload.goal_met:
                 break  # nothing smaller can be made
-            spec = replace(spec, target_bytes=max(1, min(spec.target_bytes, payload.size) - over - RETRY_MARGIN))
+            room = max(1, min(spec.target_bytes, payload.size) - over - RETRY_MARGIN)
+            spec = replace(spec, target_bytes=room, rest=None)
             again = self._run(pictures, spec)
             payload = again if again.size < payload.size else payload
         return payload
@@ -207,9 +220,15 @@ class _Encode:
     def _spec(self, pictures: list[Picture]) -> GroupSpec:
         chosen, frames = self.settings, len(pictures)
         timing = timing_size([p.pts for p in pictures], [p.duration for p in pictures])
+        codec = get_codec(self.codec)
+        target, rest = self.budget.bytes_for(frames, timing, self.feed), None
+        shared = self.budget.rest_for(frames, timing, self.feed) if codec.family == "trained" else None
+        if shared is not None:
+            target, rest = shared[0], Rest(shared[1], self.rates.log2_rate)
         return GroupSpec(
             quality=next(q for q in (chosen.quality, self.near, DEFAULT_QUALITY) if q is not None),
-            target_bytes=self.budget.bytes_for(frames, timing, self.feed),
+            target_bytes=target,
+            rest=rest,
             psnr_floor=chosen.psnr,
             preset=chosen.preset or DEFAULT_PRESET,
             seconds=self.budget.seconds_for(frames),

@@ -27,11 +27,20 @@ def quality_lambda(quality: float) -> float:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """What comes after a group under a goal of bytes that all of it shares."""
+
+    frames: int
+    log2_rate: float | None = None  # bytes a frame at quality 0, from the groups before; None: like this group
+
+
+@dataclass(frozen=True)
 class GroupSpec:
     """Everything that decides a group's bytes beside its frames."""
 
     quality: float = 32.0
     target_bytes: int | None = None  # of the group's payload (config and units): met from below
+    rest: Rest | None = None  # where the target is of this, too: trained codecs share it out at one quality
     psnr_floor: float | None = None  # dB, mean over frames of (6Y + U + V) / 8
     preset: str = "medium"
     seconds: float | None = None  # instead of the preset

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.codecs.base import QUALITIES, GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.conditional_group import CONFIG_BYTES, ConditionalGroup
 from nvcodec.codecs.conditional_pictures import Networks, key_picture, picture_features, predicted_picture, seen
 from nvcodec.codecs.conditional_units import FramePayload, pack_payload
@@ -22,7 +22,7 @@ from nvcodec.codecs.latent_decoder import compact
 from nvcodec.codecs.latent_units import encode_unit
 from nvcodec.codecs.motion_choice import choose_motion
 from nvcodec.codecs.pictures import PictureHash
-from nvcodec.codecs.structure import Slot, slots
+from nvcodec.codecs.structure import Slot, level_of, slots
 from nvcodec.container import Unit
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.fitting.fit import FitStatus
@@ -76,7 +76,9 @@ class ConditionalEncoder:
         self.passes = 0
 
     def run(self) -> GroupPayload:
-        trial, met = GoalSearch(self.trial, lambda trial: float(np.mean(trial.psnr))).run(self.spec, CONFIG_BYTES)
+        trial, met = GoalSearch(self.trial, lambda trial: float(np.mean(trial.psnr))).run(
+            self.spec, CONFIG_BYTES, len(self.frames)
+        )
         return self._payload(trial, met)
 
     def trial(self, quality: int, skip: int) -> ChainTrial:
@@ -106,7 +108,7 @@ class ConditionalEncoder:
         self, slot: Slot, references: Sequence[Coded], quality: int, skip: int, number: int
     ) -> tuple[Coded, FrameSymbols, tuple[bytes, ...]]:
         """A frame coded behind others: what later ones see, its symbols, the bytes of its motion."""
-        level = max(0, min(QUALITIES - 1, quality + slot.offset))
+        level = level_of(slot, quality)
         planes, device, precision = self.frames[slot.time], self.networks.device, self.spec.precision
         features = picture_features(planes, self.format, device)
         if not references:

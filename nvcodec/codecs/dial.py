@@ -8,18 +8,28 @@ from collections.abc import Callable
 from nvcodec.codecs.base import QUALITIES
 
 
-def last_within(figure: Callable[[int], float], target: float, start: int, slope: float, lowest: int = 0) -> int | None:
+def last_within(
+    figure: Callable[[int], float],
+    target: float,
+    start: int,
+    slope: float,
+    lowest: int = 0,
+    near: tuple[float, float] = (0.0, 0.0),
+) -> int | None:
     """The highest setting, ``lowest`` to 63, whose ``figure`` is at most ``target``, or None if even the lowest's is
     above. Settings are qualities; a codec may have some below 0.
 
     ``figure`` is called for few settings, once each, from ``start`` on; it should rise by about ``slope`` a step.
-    Where it does not rise everywhere, the result is still within the target, and the one above it is not.
+    Where it does not rise everywhere, the result is still within the target, and the one above it is not. A setting
+    less than ``near`` below or above the target ends the search and is the result.
     """
     low, high = lowest - 1, QUALITIES  # within, above
     low_value, high_value = -math.inf, math.inf
     at = start
     while high - low > 1:
         value = figure(at)
+        if -near[0] < value - target < near[1]:
+            return at
         if value <= target:
             low, low_value = at, value
         else:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from nvcodec.codecs.base import QUALITIES, GroupSpec
+from nvcodec.codecs.base import QUALITIES, GroupSpec, Rest
 from nvcodec.codecs.dial import last_within
 from nvcodec.container import Unit
 from nvcodec.container.fields import uv
 from nvcodec.models.prior_network import TABLES
 
-RATE_SLOPE = 0.06  # of log2 of the bytes, a step of quality
+RATE_SLOPE = 0.065  # of log2 of the bytes, a step of quality
 PSNR_SLOPE = 0.24  # dB a step
+NEAR, PSNR_NEAR = 0.04, 0.12  # of log2 of the bytes, dB: no further trial is worth it
 SKIP = 1  # where the narrowest table is expected nothing is coded
 
 
@@ -42,42 +43,53 @@ class GoalSearch(Generic[Kind]):
     def __init__(self, trial: Callable[[int, int], Kind], psnr: Callable[[Kind], float]) -> None:
         self._trial, self._psnr = trial, psnr
 
-    def run(self, spec: GroupSpec, config_bytes: int) -> tuple[Kind, bool]:
-        """The trial that meets the goal best, and whether it does."""
+    def run(self, spec: GroupSpec, config_bytes: int, frames: int) -> tuple[Kind, bool]:
+        """The trial that meets the goal best, and whether it does. ``frames``: of the group."""
         start = round(spec.quality)
         if spec.target_bytes is not None:
-            return self._fill(math.log2(max(1, spec.target_bytes - config_bytes)), start)
+            return self._fill(math.log2(max(1, spec.target_bytes - config_bytes)), start, spec.rest, frames)
         if spec.psnr_floor is not None:
             return self._reach(spec.psnr_floor, start)
         return self._trial(start, SKIP), True
 
-    def _fill(self, room: float, start: int) -> tuple[Kind, bool]:
-        """The best setting whose log2 of bytes is within ``room``, the smallest where none is.
+    def _fill(self, room: float, start: int, rest: Rest | None, frames: int) -> tuple[Kind, bool]:
+        """The best setting whose log2 of bytes, the rest's among them, is within ``room``; the smallest where none is.
 
-        Below quality 0 more and more is left out: setting -n skips what is under table n + SKIP.
+        Below quality 0 more and more is left out: setting -n skips what is under table n + SKIP. With a rest, which
+        makes up for it, a trial may miss the room by a little either way.
         """
         lowest, kept = SKIP - TABLES + 1, list[Kind]()  # the best so far alone: a trial of a large group takes memory
+        near = (NEAR, NEAR) if rest is not None and rest.frames else (0.0, 0.0)
 
         def log_bytes(setting: int) -> float:
             trial = self._trial(max(0, setting), SKIP + max(0, -setting))
-            value = math.log2(max(1, trial.size))
-            if value <= room or setting == lowest:
+            value = math.log2(max(1, trial.size) + _rest_bytes(rest, trial.size / frames, setting))
+            if value < room + near[1] or value <= room or setting == lowest:
                 kept[:] = [trial]
             return value
 
-        found = last_within(log_bytes, room, start, RATE_SLOPE, lowest)
+        found = last_within(log_bytes, room, start, RATE_SLOPE, lowest, near)
         return kept[0], found is not None
 
     def _reach(self, floor: float, start: int) -> tuple[Kind, bool]:
-        """The least quality that reaches the floor, the highest one where none does."""
-        kept = list[tuple[Kind, bool]]()
+        """The least quality that reaches the floor, or one a little above it; the highest where none does."""
+        kept, top = list[tuple[Kind, bool]](), QUALITIES - 1
 
-        def level(quality: int) -> float:
-            trial = self._trial(quality, SKIP)
+        def missed(down: int) -> float:
+            """How far below the floor a quality so many steps from the top ends."""
+            trial = self._trial(top - down, SKIP)
             value = self._psnr(trial)
-            if value >= floor or quality == QUALITIES - 1:
+            if value >= floor or not down:
                 kept[:] = [(trial, value >= floor)]
-            return value
+            return floor - value
 
-        last_within(level, math.nextafter(floor, -math.inf), start, PSNR_SLOPE)
+        last_within(missed, 0.0, top - start, PSNR_SLOPE, near=(PSNR_NEAR, 0.0))
         return kept[0]
+
+
+def _rest_bytes(rest: Rest | None, own_rate: float, setting: int) -> float:
+    """What the rest would take at the same setting."""
+    if rest is None:
+        return 0.0
+    rate = own_rate if rest.log2_rate is None else 2.0 ** (rest.log2_rate + RATE_SLOPE * setting)
+    return rest.frames * rate

@@ -60,7 +60,7 @@ class LatentEncoder:
         self.passes = 0
 
     def run(self) -> GroupPayload:
-        trial, met = GoalSearch(self.trial, self.psnr).run(self.spec, CONFIG_BYTES)
+        trial, met = GoalSearch(self.trial, self.psnr).run(self.spec, CONFIG_BYTES, len(self.frames))
         return self._payload(trial, met)
 
     def trial(self, quality: int, skip: int = SKIP) -> LatentTrial:

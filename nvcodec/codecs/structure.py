@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nvcodec.codecs.base import QUALITIES
+
 KEY_BONUS = 12  # steps of quality that a key frame is better by
 MINI_GROUP = 4  # frames from one anchor to the next in random access
 _LEVELS = (4, -4, -10)  # steps of quality of anchors, of frames between them, of frames between those
@@ -21,6 +23,13 @@ class Slot:
     references: tuple[int, ...] = ()
     both: bool = False
     offset: int = 0  # steps of quality beside the group's
+
+
+def level_of(slot: Slot, quality: int) -> int:
+    """A frame's quality, 0..63. At the top of the dial all are equal: it reaches as high as the codec does."""
+    top = QUALITIES - 1
+    offset = slot.offset if slot.offset > 0 else max(slot.offset, quality - top)
+    return max(0, min(top, quality + offset))
 
 
 def low_delay(frames: int) -> list[Slot]:

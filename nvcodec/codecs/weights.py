@@ -109,8 +109,8 @@ def weight_files() -> Iterator[Path]:
         yield from sorted(path.glob(f"*{SUFFIX}")) if inside else [path]
 
 
-def find_weights(model_id: bytes) -> Path:
-    """The file of the model that a stream names: of that name, as the package's are, or of a name without an id.
+def find_weights(model_id: bytes, who: str = "the stream") -> Path:
+    """The file of the model that a stream (or ``who``) names: of that name, as the package's are, or of a name without an id.
 
     Raises UnsupportedError that says which weights are missing, FormatError if a file of that name is damaged.
     """
@@ -130,7 +130,7 @@ def find_weights(model_id: bytes) -> Path:
             if named is not None:
                 raise
             problems.append(error)
-    missing = f"weights {name} are needed, which are not here"
+    missing = f"{who} needs the weights {name}, which are not here"
     unread = f"; {problems[0]}" if problems else ""
     raise UnsupportedError(f"{missing}: put their file into a folder that {VARIABLE} names{unread}")
 
@@ -167,7 +167,7 @@ def named_weights(model: str | None, kind: str = "") -> Path:
     if model is None:
         model = next(iter(sizes), "s")
     if model in sizes:
-        return find_weights(bytes.fromhex(sizes[model]))
+        return find_weights(bytes.fromhex(sizes[model]), f"model {model!r}")
     if model.endswith(SUFFIX) or os.sep in model:
         if not Path(model).is_file():
             raise InputError(f"{model}: no such file of weights")
