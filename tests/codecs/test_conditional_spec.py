@@ -54,6 +54,7 @@ from nvcodec.models.weights import model_id, pack_weights, parse_weights, sizes_
 from nvcodec.motion.chain import Moved, first_forecast, second_forecast, side_of
 from nvcodec.motion.coding import encode_motion
 from nvcodec.motion.side import CHANNELS
+from tests.codecs.test_trained_spec import ruled, ruled_weights
 from tests.motion.fields import make_field
 from tests.oracles.conditional_twin import Group, decode_group
 from tests.oracles.prior_twin import random_arrays
@@ -511,3 +512,50 @@ def test_playing_in_order_decodes_each_frame_once(stored, found, order):
     for frame in reversed(range(count)):
         assert all(np.array_equal(a, b) for a, b in zip(decoder.planes(frame), shown[frame], strict=True))
         assert len(decoder._recent) <= REACH + 6
+
+
+# the example
+
+EXAMPLE = ConditionalConfig(ConditionalTransformConfig(2, 1, 3, 1, 1, 0), ResidualPriorConfig(96, 2, 2, 3, 1, 3, 1, ()))
+
+
+def ruled_own() -> bytes:
+    """The example's file of weights, with zeros for encoders."""
+    model = ConditionalModel(EXAMPLE, [1.0] * 8, SIGMAS, laplace=True)
+    arrays = {name: np.zeros_like(array) for name, array in parse_weights(pack_weights(model)).arrays.items()}
+    start = 0
+    for name in sorted(name for name in arrays if name.startswith(("context.", "prior.", "synthesis."))):
+        made = ruled(name.replace("context.", "synthesis."), arrays[name].shape, start)
+        arrays[name] = (made / 1024).astype(np.float32) if name == "context.linear" else made
+        start += made.size
+    sizes = sizes_text(EXAMPLE)
+    about = {"format": "nvcodec weights 1", "sizes": sizes, "id": model_id(sizes, arrays).hex()}
+    return safetensors.numpy.save(arrays, about)
+
+
+def example(name: str) -> list[str]:
+    found = re.search(rf"<!-- example {name} -->\n((?:    .+\n)+)", TEXT)
+    assert found is not None
+    return [line.strip() for line in found.group(1).splitlines()]
+
+
+def test_the_example(tmp_path, monkeypatch):
+    stored, fmt = Stored(tmp_path, ruled_weights(), ruled_own()), VideoFormat(18, 3)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert example("sizes") == [sizes_text(EXAMPLE)]
+    config, digest = (bytes.fromhex(example(part)[0]) for part in ("config", "hash"))
+    table = [(0, ()), (2, (0,)), (1, (0, 1)), (3, (1, 0)), (4, (3, 1))]
+    payloads = [bytes.fromhex(line) for line in example("payloads")]
+    units = [Unit(time, 1, refs, data) for (time, refs), data in zip(table, payloads, strict=True)]
+    ours, twin = stored.ours(units, fmt, config), stored.twin(units, fmt, config)
+    assert ours.symbol_hash == twin.symbol_hash == digest
+    fields = [
+        " / ".join(" ".join(f"({x}, {y})" for x, y in f[::2, ::2].reshape(-1, 2)) for f in frame.fields)
+        for frame in twin.frames[1:]
+    ]
+    assert fields == example("fields")
+    assert [" ".join(map(str, frame.latents[:8, 0, 1])) for frame in twin.frames] == example("latents")
+    lines = [f"{n} = " + " / ".join(" ".join(f"{v:.0f}" for v in row) for row in plane)
+             for n, plane in zip("YUV", twin.pictures()[4], strict=True)]  # fmt: skip
+    assert lines == example("frame")
+    check_pictures(twin, ours, fmt, chain=True)
