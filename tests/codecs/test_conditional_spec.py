@@ -17,9 +17,8 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from nvcodec.codecs.base import STRUCTURES, GroupSpec
+from nvcodec.codecs.base import STRUCTURES, GroupPayload, GroupSpec
 from nvcodec.codecs.conditional_decoder import REACH
-from nvcodec.codecs.conditional_encoder import ConditionalEncoder
 from nvcodec.codecs.conditional_group import (
     CONFIG_BYTES,
     ConditionalGroup,
@@ -27,15 +26,14 @@ from nvcodec.codecs.conditional_group import (
     coded_numbers,
     macs_a_pixel,
 )
-from nvcodec.codecs.conditional_pictures import Networks
 from nvcodec.codecs.conditional_units import FramePayload, pack_payload
 from nvcodec.codecs.latent_group import activation_bytes as intra_bytes
 from nvcodec.codecs.latent_group import coded_numbers as intra_numbers
 from nvcodec.codecs.latent_group import macs_a_pixel as intra_macs
-from nvcodec.codecs.predicted_model import PredictedModel, load_predicted
+from nvcodec.codecs.predicted_model import KIND, PredictedModel
 from nvcodec.codecs.registry import get_codec
 from nvcodec.codecs.structure import slots
-from nvcodec.codecs.weights import VARIABLE, Model, load_model
+from nvcodec.codecs.weights import VARIABLE, Model, default_ids, find_weights
 from nvcodec.container import Unit
 from nvcodec.container.fields import uv
 from nvcodec.entropy.chain import encode_chain
@@ -349,23 +347,44 @@ def test_the_text_decodes_any_group(stored, found, graph, seed, skip, size, bit_
         check_pictures(twin, ours, fmt, chain=False)
 
 
+def encoded(frames: list[Any], fmt: VideoFormat, own: Path, **settings: Any) -> tuple[GroupPayload, Group, Any]:
+    """A group as the encoder makes it, and what both decoders find in it."""
+    coded = get_codec("conditional").encode_group(frames, fmt, GroupSpec(model=str(own), **settings))
+    ours = get_codec("conditional").open_group(coded.config, coded.units, fmt, len(frames))
+    weights = Weights(find_weights(coded.config[:8]).read_bytes()), Weights(own.read_bytes())
+    twin = decode_group(coded.config, coded.units, *weights, fmt.width, fmt.height, fmt.bit_depth)
+    assert twin.symbol_hash == ours.symbol_hash == coded.symbol_hash
+    return coded, twin, ours
+
+
 @pytest.mark.parametrize(("structure", "size"), [("low-delay", (96, 80)), ("random-access", (53, 37))])
 @pytest.mark.parametrize("bit_depth", [8, 10])
-def test_the_text_decodes_what_the_encoder_makes(tiny_weights, tiny_conditional, crop, structure, size, bit_depth):
+def test_the_text_decodes_what_the_encoder_makes(tiny_conditional, crop, structure, size, bit_depth):
     """Real pictures, a prior as training leaves it, a cut behind the sixth frame."""
     frames, fmt = crop(*size, 6, bit_depth), VideoFormat(*size, bit_depth)
     frames.append(tuple(((1 << bit_depth) - 1 - plane).astype(plane.dtype) for plane in frames[0]))
-    networks = Networks(load_model(tiny_weights), load_predicted(tiny_conditional))
-    coded = ConditionalEncoder(networks, frames, fmt, GroupSpec(quality=40, structure=structure), None).run()
-    ours = get_codec("conditional").open_group(coded.config, coded.units, fmt, 7)
-    weights = Weights(tiny_weights.read_bytes()), Weights(tiny_conditional.read_bytes())
-    twin = decode_group(coded.config, coded.units, *weights, *size, bit_depth)
-    assert twin.symbol_hash == ours.symbol_hash == coded.symbol_hash
+    coded, twin, ours = encoded(frames, fmt, tiny_conditional, quality=40, structure=structure)
     assert {len(frame.fields) for frame in twin.frames} == ({0, 1} if structure == "low-delay" else {0, 1, 2})
     assert sum(not frame.references for frame in twin.frames) == 2
     check_pictures(twin, ours, fmt, chain=True)
     samples = b"".join(plane.tobytes() for frame in range(7) for plane in ours.planes(frame))
     assert coded.picture_hash == hashlib.blake2b(samples, digest_size=8).digest()
+
+
+@pytest.mark.parametrize("quality", [32, 55])
+def test_a_chain_loses_little_by_other_arithmetic(carphone, planes_of, quality):
+    """The bound of section 7.2 for the weights that the package has: all pictures by float64 beside the decoder's."""
+    ids = default_ids(KIND)
+    if not ids:
+        pytest.skip("the package has no weights of predicted frames")
+    cuts = (slice(48, 96), slice(56, 120)), *[(slice(24, 48), slice(28, 60))] * 2
+    frames = [tuple(np.ascontiguousarray(p[c]) for p, c in zip(f, cuts, strict=True)) for f in planes_of(carphone, 33)]
+    path = find_weights(bytes.fromhex(next(iter(ids.values()))))
+    _, twin, ours = encoded(frames, VideoFormat(64, 48), path, quality=quality, structure="low-delay")
+    for frame, alone in zip(twin.frames, twin.pictures(), strict=True):
+        source, shown = frames[frame.time], ours.planes(frame.time)
+        other = tuple(plane.astype(np.uint8) for plane in alone)
+        assert abs(psnr_yuv(source, shown, 8) - psnr_yuv(source, other, 8)) <= 0.1
 
 
 def outcome(decode: Any, units: list[Unit], fmt: VideoFormat) -> bytes | None:
