@@ -22,7 +22,7 @@ from nvcodec.api.rate_model import RateModel
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
 from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, skip_written
-from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, DEFAULT_STRUCTURE, EncodeSettings, OnProgress
+from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings, OnProgress
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import GroupPayload, GroupSpec, Rest
@@ -236,7 +236,7 @@ class _Encode:
             device=self.device,
             precision=self.precision,
             model=chosen.model,
-            structure=chosen.structure or DEFAULT_STRUCTURE,
+            structure=chosen.structure,
         )
 
     def _open_writer(self, first: GroupPayload, reader: Reader, file: BinaryIO, frames: int) -> Writer:

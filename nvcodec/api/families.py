@@ -7,6 +7,7 @@ from typing import cast
 from nvcodec.api.grouping import default_gof
 from nvcodec.api.settings import EncodeSettings
 from nvcodec.codecs.base import Codec, TrainedCodec
+from nvcodec.codecs.registry import has_effort
 from nvcodec.codecs.weights import weights_digest as files_digest
 from nvcodec.container.limits import DEFAULT
 from nvcodec.errors import UsageError
@@ -33,8 +34,8 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
             raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")
         return
     for name in ("preset", "time_budget"):
-        if getattr(chosen, name) is not None and chosen.codec != "auto":
-            raise UsageError(f"--{name.replace('_', '-')} is for fitted codecs: {codec.name} has nothing to fit")
+        if getattr(chosen, name) is not None and chosen.codec != "auto" and not has_effort(codec):
+            raise UsageError(f"--{name.replace('_', '-')} is not for {codec.name}: it has nothing to try or to fit")
     trained(codec).check(chosen.model)
     if chosen.quality is not None and not float(chosen.quality).is_integer():
         raise UsageError(f"--quality of {codec.name} is a whole number, not {chosen.quality:g}")

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.codecs.base import PRESETS, QUALITIES, STRUCTURES
-from nvcodec.codecs.registry import get_codec
+from nvcodec.codecs.registry import get_codec, has_effort
 from nvcodec.errors import UsageError
 
 DEFAULT_PRESET = "medium"
 DEFAULT_QUALITY = 32.0
-DEFAULT_STRUCTURE = "random-access"
 
 
 def option(default: Any, help: str, **extra: Any) -> Any:
@@ -35,13 +34,15 @@ class EncodeSettings:
     size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")
     psnr: float | None = option(None, "goal: at least this PSNR in dB, mean of (6Y+U+V)/8")
     preset: str | None = option(
-        None, f"how long to fit, fitted codecs: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})", choices=PRESETS
+        None,
+        f"how long fitted codecs fit, how much conditional tries: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})",
+        choices=PRESETS,
     )
-    time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h), fitted codecs", parse="duration")
+    time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h); not stem, intra", parse="duration")
     gof: int | None = option(None, "frames per group; each decodes alone (default: 32 at most, or by length and size)")
     structure: str | None = option(
         None,
-        f"how frames of codec conditional lean on each other: {', '.join(STRUCTURES)} (default: {DEFAULT_STRUCTURE})",
+        f"how frames lean on each other, codec conditional: {', '.join(STRUCTURES)} (default: what suits each group)",
         choices=STRUCTURES,
     )
     model: str | None = option(None, "of a trained codec: a size, or a file of weights (default: s)")
@@ -76,12 +77,10 @@ class EncodeSettings:
         """What decides the bytes, as text, defaults filled in: kept in the file, and compared by ``--resume``."""
         skip = {"device"}
         resolved = asdict(self)
-        if self.preset is None and self.time_budget is None and get_codec(self.codec).family == "fitted":
+        if self.preset is None and self.time_budget is None and has_effort(get_codec(self.codec)):
             resolved["preset"] = DEFAULT_PRESET
         if self.bpp is None and self.size is None and self.psnr is None:
             resolved["quality"] = DEFAULT_QUALITY if self.quality is None else self.quality
-        if self.structure is None and get_codec(self.codec).name == "conditional":
-            resolved["structure"] = DEFAULT_STRUCTURE
         if self.model is not None:
             resolved["model"] = Path(self.model).name  # where it lies is nobody else's business
         return {key: _text(value) for key, value in resolved.items() if value is not None and key not in skip}

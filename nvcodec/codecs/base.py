@@ -48,7 +48,7 @@ class GroupSpec:
     device: str = "cpu"
     precision: str = "fp32"  # while encoding; decoding is always fp32
     model: str | None = None  # size, where a codec has several
-    structure: str = "random-access"  # how frames lean on each other, where a codec has a choice: one of STRUCTURES
+    structure: str | None = None  # how frames lean on each other, one of STRUCTURES; the encoder's choice if None
 
 
 @dataclass

@@ -1,58 +1,54 @@
-"""Encoding a group with the conditional codec: a closed loop over frames in decode order, at the quality of a goal."""
+"""Encoding a group with the conditional codec: the plan that suits it, and the quality of a goal."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.conditional_chain import ChainCoder, ChainTrial, Plan
 from nvcodec.codecs.conditional_group import CONFIG_BYTES, ConditionalGroup
-from nvcodec.codecs.conditional_pictures import Networks, key_picture, picture_features, predicted_picture, seen
-from nvcodec.codecs.conditional_units import FramePayload, pack_payload
+from nvcodec.codecs.conditional_pictures import Networks
 from nvcodec.codecs.cuts import scenes
-from nvcodec.codecs.goal_search import GoalSearch, Trial
-from nvcodec.codecs.latent_decoder import compact
-from nvcodec.codecs.latent_units import encode_unit
-from nvcodec.codecs.motion_choice import choose_motion
-from nvcodec.codecs.pictures import PictureHash
-from nvcodec.codecs.structure import Slot, level_of, slots
-from nvcodec.container import Unit
+from nvcodec.codecs.goal_search import PSNR_SLOPE, RATE_SLOPE, SKIP, GoalSearch
+from nvcodec.codecs.structure import MINI_GROUP, scene_slots
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
-from nvcodec.metrics.psnr import psnr_yuv
-from nvcodec.models.latent_coding import FrameSymbols, analyse, latent_symbols
-from nvcodec.models.prior_network import History
-from nvcodec.motion.chain import Moved, side_of
-
-AHEAD = 4  # frames that may wait to be coded
-Coding = tuple[Slot, "tuple[bytes, ...]", int, "Future[tuple[bytes, float]]"]
 
 
-@dataclass
-class Coded:
-    """A frame as the frames after it see it."""
+@dataclass(frozen=True)
+class Choice:
+    """A way to code a group."""
 
-    unit: int
-    moved: Moved
-    latents: Tensor  # int32, on the device
-    picture: Planes
+    structure: str
+    mini_group: int = MINI_GROUP
+    worth: float = 1.0  # factor on what a bit of motion is worth
 
 
-@dataclass
-class ChainTrial(Trial):
-    """A trial with what its hashes are of."""
+@dataclass(frozen=True)
+class Effort:
+    """What a preset tries, best guess first, and on how many frames of a group (0: on all of them)."""
 
-    numbers: list[np.ndarray] = field(default_factory=list)  # of the symbol hash
-    psnr: list[float] = field(default_factory=list)
-    pictures: bytes = b""  # their hash
+    choices: tuple[Choice, ...]
+    look: int = 0
+
+
+_BOTH, _CHAIN = Choice("random-access"), Choice("low-delay")
+_LONG, _SHORT = Choice("random-access", 8), Choice("random-access", 2)
+_MOTION = tuple(Choice(c.structure, c.mini_group, worth) for c in (_BOTH, _CHAIN) for worth in (0.7, 1.4))
+EFFORTS = {
+    "faster": Effort((_BOTH,)),
+    "fast": Effort((_BOTH, _CHAIN), look=5),
+    "medium": Effort((_BOTH, _CHAIN), look=9),
+    "slow": Effort((_BOTH, _CHAIN, _LONG)),
+    "slower": Effort((_BOTH, _CHAIN, _LONG, _SHORT, *_MOTION)),
+}
+FIRST = 0.06  # octaves of bytes that a later choice must gain on few frames to be taken
 
 
 class ConditionalEncoder:
@@ -68,79 +64,57 @@ class ConditionalEncoder:
     ) -> None:
         self.started = time.monotonic()
         self.networks, self.frames, self.format, self.spec, self.on_status = networks, frames, format, spec, on_status
-        self.order = [
-            Slot(run.start + s.time, tuple(run.start + r for r in s.references), s.both, s.offset)
-            for run in scenes(frames)
-            for s in slots(spec.structure, len(run))
-        ]
         self.passes = 0
 
     def run(self) -> GroupPayload:
-        trial, met = GoalSearch(self.trial, lambda trial: float(np.mean(trial.psnr))).run(
-            self.spec, CONFIG_BYTES, len(self.frames)
+        quality = round(self.spec.quality)
+        choice, tried = self._chosen(quality)
+        kept = {} if tried is None else {(quality, SKIP): tried}  # a trial of the whole group need not be made again
+        search = GoalSearch(
+            lambda quality, skip: kept.get((quality, skip)) or self._trial(choice, quality, skip),
+            lambda trial: float(np.mean(trial.psnr)),
         )
+        trial, met = search.run(self.spec, CONFIG_BYTES, len(self.frames))
         return self._payload(trial, met)
 
-    def trial(self, quality: int, skip: int) -> ChainTrial:
-        """The group at a quality; a thread turns symbols into bytes while the next frames are coded."""
-        trial, waiting, pictures = ChainTrial(quality, skip), deque[Coding](), InOrder()
+    def _chosen(self, quality: int) -> tuple[Choice, ChainTrial | None]:
+        """The choice with the best of rate and distortion, and its trial if that was of the whole group."""
+        choices, look = self._choices()
+        if len(choices) == 1:
+            return choices[0], None
+        best: tuple[float, Choice, ChainTrial] | None = None
+        for choice in choices:
+            begun = time.monotonic()
+            trial = self._trial(choice, quality, SKIP, look)
+            if best is None or score(trial) < best[0]:
+                best = score(trial) - FIRST * bool(look), choice, trial  # a short look does not show all
+            if self._late(time.monotonic() - begun):
+                break
+        assert best is not None
+        return best[1], None if look else best[2]
+
+    def _choices(self) -> tuple[tuple[Choice, ...], int]:
+        """What is tried, and on how many frames (0: all); with a time to keep, all there is while it lasts."""
+        effort = EFFORTS["slower" if self.spec.seconds is not None else self.spec.preset]
+        wanted = self.spec.structure
+        choices = tuple(c for c in effort.choices if wanted in (None, c.structure)) or (Choice(str(wanted)),)
+        return choices, effort.look if effort.look < len(self.frames) else 0
+
+    def _late(self, last: float) -> bool:
+        """Whether another trial like the last, and the search for a goal behind it, would take too long."""
+        if self.spec.seconds is None:
+            return False
+        goal = self.spec.target_bytes is not None or self.spec.psnr_floor is not None
+        return time.monotonic() - self.started + last * (3 if goal else 1) > self.spec.seconds
+
+    def _trial(self, choice: Choice, quality: int, skip: int, look: int = 0) -> ChainTrial:
+        frames = self.frames[: look or None]
         self.passes += 1
-        last_use = {reference: slot.time for slot in self.order for reference in slot.references}
-        known: dict[int, Coded] = {}
-        with ThreadPoolExecutor(1) as coder:
-            for number, slot in enumerate(self.order):
-                coded, symbols, motion = self._frame(slot, [known[t] for t in slot.references], quality, skip, number)
-                self._keep(trial, coded, symbols)
-                pictures.add(slot.time, coded.picture)
-                waiting.append((slot, motion, coded.moved.quality, coder.submit(encode_unit, symbols, skip)))
-                known[slot.time] = coded
-                for t in (*slot.references, slot.time):
-                    if last_use.get(t, slot.time) == slot.time:
-                        del known[t]
-                if len(waiting) > AHEAD:
-                    self._collect(trial, waiting.popleft())
-            while waiting:
-                self._collect(trial, waiting.popleft())
-        trial.pictures = pictures.digest()
-        return trial
+        order = scene_slots(scenes(frames), choice.structure, choice.mini_group)
+        coder = ChainCoder(self.networks, frames, self.format, self.spec.precision, self._status)
+        return coder.code(Plan(tuple(order), choice.worth), quality, skip)
 
-    def _frame(
-        self, slot: Slot, references: Sequence[Coded], quality: int, skip: int, number: int
-    ) -> tuple[Coded, FrameSymbols, tuple[bytes, ...]]:
-        """A frame coded behind others: what later ones see, its symbols, the bytes of its motion."""
-        level = level_of(slot, quality)
-        planes, device, precision = self.frames[slot.time], self.networks.device, self.spec.precision
-        features = picture_features(planes, self.format, device)
-        if not references:
-            parts = self.networks.intra.parts
-            y = analyse(parts, features, level, precision)
-            symbols = latent_symbols(parts, y, (None, None), level, skip, precision)
-            picture = key_picture(self.networks, symbols.y_hat, level, self.format)
-            return Coded(number, Moved(slot.time, level), symbols.y_hat, picture), symbols, ()
-        pictures = tuple(each.picture for each in references)
-        place = Moved(slot.time, level, tuple(each.moved for each in references))
-        moved, motion = choose_motion(planes, pictures, place, slot.both, self.format.bit_depth)
-        what, model = seen(self.networks, moved, pictures, self.format), self.networks.predicted
-        side = torch.from_numpy(side_of(moved))[None].to(device)
-        history = History(references[0].latents, references[1].latents if len(references) > 1 else None, side)
-        y = model.analyse(features, what, level, precision)
-        symbols = model.symbols(y, history, level, skip, precision)
-        picture = predicted_picture(self.networks, symbols.y_hat, what, level, self.format)
-        return Coded(number, moved.trimmed(), symbols.y_hat, picture), symbols, motion
-
-    def _keep(self, trial: ChainTrial, coded: Coded, symbols: FrameSymbols) -> None:
-        moved = coded.moved
-        trial.numbers += [np.array([moved.quality], np.int32), *(each.vectors for each in moved.fields)]
-        trial.numbers += [symbols.symbols[0].numpy(), compact(symbols.y_hat).numpy()]
-        trial.psnr.append(psnr_yuv(self.frames[moved.time], coded.picture, self.format.bit_depth))
-
-    def _collect(self, trial: ChainTrial, coding: Coding) -> None:
-        slot, motion, level, future = coding
-        latents, bits = future.result()
-        units = {each.time: n for n, each in enumerate(self.order[: len(trial.units)])}
-        references = tuple(units[t] for t in slot.references)
-        trial.units.append(Unit(slot.time, 1, references, pack_payload(FramePayload(level, motion, latents))))
-        trial.bits += bits + 8 * (1 + sum(1 + len(each) for each in motion))
+    def _status(self, trial: ChainTrial) -> None:
         if self.on_status is not None:
             share = len(trial.units) / len(self.frames)
             self.on_status(FitStatus(share, self.passes, float(np.mean(trial.psnr)), trial.bits))
@@ -164,17 +138,6 @@ class ConditionalEncoder:
         )
 
 
-class InOrder:
-    """The hash of pictures that come in decode order; those that came early wait."""
-
-    def __init__(self) -> None:
-        self._hash, self._waiting, self._next = PictureHash(), dict[int, Planes](), 0
-
-    def add(self, time: int, picture: Planes) -> None:
-        self._waiting[time] = picture
-        while self._next in self._waiting:
-            self._hash.update(self._waiting.pop(self._next))
-            self._next += 1
-
-    def digest(self) -> bytes:
-        return self._hash.digest()
+def score(trial: ChainTrial) -> float:
+    """Rate and distortion in one, in octaves of bytes: less is better. Along the dial it stays about the same."""
+    return math.log2(max(1, trial.size)) - float(np.mean(trial.psnr)) * RATE_SLOPE / PSNR_SLOPE

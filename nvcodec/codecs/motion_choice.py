@@ -16,14 +16,20 @@ IN_CHAIN, BETWEEN = 0.55, 1.2  # factors on what a bit of motion is worth
 
 
 def choose_motion(
-    current: Planes, references: Sequence[Planes], place: Moved, both: bool, bit_depth: int = 8
+    current: Planes,
+    references: Sequence[Planes],
+    place: Moved,
+    both: bool,
+    bit_depth: int = 8,
+    worth: float = 1.0,
 ) -> tuple[Moved, tuple[bytes, ...]]:
     """A field to the first reference, and one to the second where a frame is predicted from ``both``.
 
     ``place`` is the frame without its motion. A bit is worth 1 / sqrt(lambda) of absolute difference: at the best step
     of a quantiser both errors and steps go with it; less in a chain, where what a frame misses is missed by the next.
+    ``worth`` is a factor on that.
     """
-    weight = quality_lambda(place.quality) ** -0.5 * (BETWEEN if both else IN_CHAIN)
+    weight = quality_lambda(place.quality) ** -0.5 * (BETWEEN if both else IN_CHAIN) * worth
     threads = min(256, torch.get_num_threads())
     forecast = first_forecast(place.time, place.references, both)
     field = search(current, references[0], weight, forecast, bit_depth=bit_depth, threads=threads)

@@ -39,6 +39,11 @@ def get_codec(name: str) -> Codec:
     return codec
 
 
+def has_effort(codec: Codec) -> bool:
+    """Whether presets and time budgets mean something to the codec."""
+    return codec.family == "fitted" or codec.name == "conditional"
+
+
 def codec_name(codec_id: int) -> str:
     """The name behind an id of a stream; raises :class:`UnsupportedError`."""
     for name, (number, _) in CODECS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nvcodec.codecs.base import QUALITIES
@@ -38,11 +39,11 @@ def low_delay(frames: int) -> list[Slot]:
     return key + [Slot(t, tuple(range(t - 1, max(-1, t - 3), -1))) for t in range(1, frames)]
 
 
-def random_access(frames: int) -> list[Slot]:
+def random_access(frames: int, mini_group: int = MINI_GROUP) -> list[Slot]:
     """Anchors lean on the anchors before; between two of them, frames lean on both sides, by halves."""
     slots, before = [Slot(0, offset=KEY_BONUS)], [0]
     while before[0] < frames - 1:
-        anchor = min(before[0] + MINI_GROUP, frames - 1)
+        anchor = min(before[0] + mini_group, frames - 1)
         slots.append(Slot(anchor, tuple(before[:2]), offset=_LEVELS[0]))
         slots += _between(before[0], anchor, 1)
         before = [anchor, *before]
@@ -57,6 +58,15 @@ def _between(a: int, b: int, level: int) -> list[Slot]:
     return [slot, *_between(a, middle, level + 1), *_between(middle, b, level + 1)]
 
 
-def slots(structure: str, frames: int) -> list[Slot]:
+def slots(structure: str, frames: int, mini_group: int = MINI_GROUP) -> list[Slot]:
     """Of a group of so many frames; ``structure`` "low-delay" or "random-access"."""
-    return {"low-delay": low_delay, "random-access": random_access}[structure](frames)
+    return low_delay(frames) if structure == "low-delay" else random_access(frames, mini_group)
+
+
+def scene_slots(scenes: Sequence[range], structure: str, mini_group: int = MINI_GROUP) -> list[Slot]:
+    """The same for runs of frames that each begin with a key frame."""
+    return [
+        Slot(run.start + s.time, tuple(run.start + r for r in s.references), s.both, s.offset)
+        for run in scenes
+        for s in slots(structure, len(run), mini_group)
+    ]

@@ -110,7 +110,7 @@ def weight_files() -> Iterator[Path]:
 
 
 def find_weights(model_id: bytes, who: str = "the stream") -> Path:
-    """The file of the model that a stream (or ``who``) names: of that name, as the package's are, or of a name without an id.
+    """The file of the model that a stream (or ``who``) names: its id is its name's end, or its name has none.
 
     Raises UnsupportedError that says which weights are missing, FormatError if a file of that name is damaged.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from statistics import fmean
 from typing import Any
@@ -11,13 +11,19 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from nvcodec.models.conditional import ConditionalConfig
+from nvcodec.models.conditional_transform import ConditionalAnalysis, ConditionalSynthesis, Context, Seen
 from nvcodec.models.hyper import HyperEncoder
+from nvcodec.models.planes import FEATURES
 from nvcodec.models.prior_network import PriorConfig
 from nvcodec.models.prior_network import macs_per_pixel as prior_macs
+from nvcodec.models.quality import QUALITY_ANCHORS
+from nvcodec.models.transform import LATENTS
 from nvcodec.models.transform import macs_per_pixel as transform_macs
-from nvcodec.models.weights import Weights
+from nvcodec.models.weights import Config, Weights
 from nvcodec.training.history import Stage
-from nvcodec.training.settings import TrainSettings
+from nvcodec.training.settings import CONDITIONAL, TrainSettings
+from nvcodec.training.validation import PREDICTED
 
 _WATCHING = ("validation_clips", "log_every", "validate_every", "checkpoint_minutes")  # decide no weight
 _LIMITS = """\
@@ -26,6 +32,12 @@ _LIMITS = """\
 - A stream decodes with these very weights and no others; their id stands in it.
 - It was made to code pictures. It recognises nobody and nothing, and what it makes up at low rates is texture: decoded
   pictures of low quality are no evidence of detail."""
+
+
+_PSNR = "PSNR (6Y + U + V) / 8 of 8-bit planes, means over the clips."
+_TABLES = f"bits of the coder's tables without headers, {_PSNR}"
+_REAL = f"bytes of whole units, motion included, coded and decoded again, {_PSNR}"
+_ESTIMATED = f"bits that the loss says, motion included, of predicted frames without their key frame, {_PSNR}"
 
 
 @dataclass(frozen=True)
@@ -74,13 +86,32 @@ def write_card(facts: Facts) -> str:
 
 
 def _what(facts: Facts) -> str:
+    if isinstance(facts.weights.config, ConditionalConfig):
+        return f"{_what_predicted(facts)}\n\n{_identity(facts)}"
     size, temporal = facts.stages[-1].settings.model, _temporal(facts.stages)
     codecs = "`intra` and `stem`" if temporal else "`intra`"
     lacks = "" if temporal else " Its temporal prior is untrained: `stem` would run, and gain nothing."
     return (
         f"Weights of nvcodec's trained {'codecs' if temporal else 'codec'} {codecs}, size `{size}`: one autoencoder "
         "for every frame, and a prior in integers\nthat reads decoded latents only "
-        f"(bitstream/TRAINED.md).{lacks}\n\n"
+        f"(bitstream/TRAINED.md).{lacks}\n\n{_identity(facts)}"
+    )
+
+
+def _what_predicted(facts: Facts) -> str:
+    size = facts.stages[-1].settings.model.removeprefix(CONDITIONAL)
+    keys = facts.weights.about.get("key weights", "")
+    lengths = ", then ".join(dict.fromkeys(f"{stage.settings.frames}" for stage in facts.stages))
+    return (
+        f"Weights of nvcodec's trained codec `conditional`, size `{size}`: transforms of predicted frames given "
+        "motion-compensated\npredictions, and a prior in integers that reads decoded latents and motion only "
+        "(bitstream/CONDITIONAL.md). Key frames\nare coded by other weights: in training those of id "
+        f"`{keys or 'not recorded'}`, in chains of {lengths} frames, each predicted from what was decoded."
+    )
+
+
+def _identity(facts: Facts) -> str:
+    return (
         f"- id `{facts.weights.id.hex()}`, over what a decoder needs\n"
         f"- {len(facts.data)} bytes, SHA-256 `{hashlib.sha256(facts.data).hexdigest()}`"
     )
@@ -92,44 +123,79 @@ def _temporal(stages: Sequence[Stage]) -> bool:
 
 def _sizes(facts: Facts) -> str:
     """Parameters, bytes and multiply-adds of each part."""
-    config = facts.weights.config
-    transform, prior = transform_macs(config.transform) / 2, prior_macs(config.prior)
-    hyper = hyper_macs(config.prior)
+    parts = part_macs(facts.weights.config)
     lines = ["| part | parameters | bytes | kMAC a pixel |", "|---|---|---|---|"]
-    parts = {"analysis": transform, "hyper_encoder": hyper, "prior": prior, "synthesis": transform}
     for name, macs in parts.items():
         arrays = facts.weights.part(f"{name}.").values()
         count, size = sum(a.size for a in arrays), sum(a.nbytes for a in arrays)
         lines.append(f"| {name.replace('_', '-')} | {count} | {size} | {macs / 1000:.2f} |")
-    both = f"{(transform + hyper + prior) / 1000:.1f} kMAC a luma pixel to encode, {(prior + transform) / 1000:.1f}"
+    decoder = sum(parts.get(name, 0.0) for name in ("context", "prior", "synthesis"))
+    encoder = sum(macs for name, macs in parts.items() if name != "synthesis")
+    again = " (and the synthesis, to show what is coded)" if "context" in parts else ""
+    both = f"{encoder / 1000:.1f} kMAC a luma pixel to encode{again}, {decoder / 1000:.1f}"
     return "\n".join(lines) + f"\n\n{both} to decode."
+
+
+def part_macs(config: Config) -> dict[str, float]:
+    """Multiply-adds of each part for a luma pixel, parts in the order of their names."""
+    rest = {"hyper_encoder": hyper_macs(config.prior), "prior": prior_macs(config.prior)}
+    if not isinstance(config, ConditionalConfig):
+        transform = transform_macs(config.transform) / 2
+        return {"analysis": transform, **rest, "synthesis": transform}
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # on the CPU, for autocast, which linear paths turn off, knows no meta device
+        picture, latents = torch.zeros(1, FEATURES, 2, 2), torch.zeros(1, LATENTS, 1, 1)
+        seen = Seen(picture, torch.zeros(1, 2, 2, config.transform.width8))
+        context, lambdas = Context(config.transform), [1.0] * len(QUALITY_ANCHORS)
+        analysis = ConditionalAnalysis(config.transform, lambdas)
+        synthesis = ConditionalSynthesis(config.transform, lambdas)
+    both = {"analysis": _counted(lambda: analysis(picture, seen, 0.0), 16**2)}
+    both["context"] = _counted(lambda: context(picture, picture, False, 0.0), 16**2)
+    return {**both, **rest, "synthesis": _counted(lambda: synthesis(latents, seen, 0.0), 16**2)}
+
+
+def _counted(work: Callable[[], object], pixels: int) -> float:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        work()
+    return float(counter.get_total_flops() / 2 / pixels)
 
 
 def hyper_macs(config: PriorConfig) -> float:
     """Multiply-adds of the hyper-encoder for a luma pixel, 64 x 64 of which make one position of z."""
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        latents = torch.empty(1, 4 * config.latents, 4, 4)
-        HyperEncoder(config)(latents, latents)
-    return float(counter.get_total_flops() / 2 / 64**2)
+    with torch.device("meta"):
+        latents, encoder = torch.empty(1, 4 * config.latents, 4, 4), HyperEncoder(config)
+    return _counted(lambda: encoder(latents, latents), 64**2)
 
 
 def _reaches(facts: Facts) -> str:
-    figures = facts.figures
+    figures, predicted = facts.figures, isinstance(facts.weights.config, ConditionalConfig)
     if figures is None or not figures.rows:
         return "Not measured."
-    several = len(figures.rows[0]["bpp"]) > 1
-    heads = ["first picture", *(["those that follow, means"] if several else [])]
+    if figures.rows[0].get("of", PREDICTED if predicted else None) == PREDICTED:
+        rows = [{**row, **{name: [fmean(row[name])] for name in ("bpp", "psnr")}} for row in figures.rows]
+        table, how = _table(rows, ["predicted frames, means"]), _ESTIMATED
+    elif predicted:
+        table, how = _table(figures.rows, ["key frame", "predicted frames, means"]), _REAL
+    else:
+        table, how = _table(figures.rows, ["first picture", "those that follow, means"]), _TABLES
+    return f"{figures.title}: {how}\n\n{table}"
+
+
+def _table(rows: Sequence[dict[str, Any]], heads: Sequence[str]) -> str:
+    """A row a quality; of the first position, and of the others, if there are any."""
+    several = len(rows[0]["bpp"]) > 1
+    heads = heads if several else heads[:1]
     table = [
         f"| quality | {' | '.join(f'bpp, {head} | PSNR, {head}' for head in heads)} |",
         "|---" * (1 + 2 * len(heads)) + "|",
     ]
-    for row in figures.rows:
+    for row in rows:
         cells = [f"{row['bpp'][0]:.4f} | {row['psnr'][0]:.2f} dB"]
         if several:
             cells.append(f"{fmean(row['bpp'][1:]):.4f} | {fmean(row['psnr'][1:]):.2f} dB")
         table.append(f"| {row['quality']} | {' | '.join(cells)} |")
-    how = "bits of the coder's tables without headers, PSNR (6Y + U + V) / 8 of 8-bit planes, means over the clips."
-    return f"{figures.title}: {how}\n\n" + "\n".join(table)
+    return "\n".join(table)
 
 
 def _corpus(facts: Facts) -> str:
@@ -142,6 +208,7 @@ def _corpus(facts: Facts) -> str:
 def _training(stages: Sequence[Stage]) -> str:
     """A row for each stage."""
     lines = ["| stage | steps | time | on | code |", "|---|---|---|---|---|"]
+    begun = [f"`{model_id}`" for stage in stages for model_id in stage.where.began_with]
     for stage in stages:
         machines = ", then ".join(stage.where.machines) or "not recorded"
         commits = ", then ".join(stage.where.commits) or "not recorded"
@@ -150,6 +217,8 @@ def _training(stages: Sequence[Stage]) -> str:
         "The weights are the running mean of the last stage's; time is that of its steps, without validation.\n"
         "All settings are in the file's metadata, under `stages`."
     )
+    if begun:
+        means += f"\nIt went on from packed weights, made floats again: {', '.join(begun)}."
     return "\n".join(lines) + f"\n\n{means}"
 
 
@@ -164,7 +233,9 @@ def _extent(stage: Stage) -> tuple[str, str]:
 def _commands(stages: Sequence[Stage]) -> Iterator[str]:
     """Command lines with every setting that decides the weights and is not a default's."""
     for number, stage in enumerate(stages, 1):
-        start = f" --start-from RUN{number - 1}" if number > 1 else ""
+        begun = [f"FOLDER/*-{model_id}.safetensors" for model_id in stage.where.began_with]
+        origin = begun[-1] if begun else f"RUN{number - 1}" if number > 1 else ""
+        start = f" --start-from {origin}" if origin else ""
         yield f"    nvcodec train CORPUS RUN{number}{start}{''.join(_options(stage.settings))}"
     yield f"    python -m nvcodec.training export RUN{len(stages)} nvcodec/weights --corpus CORPUS"
 

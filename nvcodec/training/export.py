@@ -13,18 +13,22 @@ from typing import Any
 import torch
 
 from nvcodec._version import __version__
+from nvcodec.codecs.conditional_pictures import Networks
+from nvcodec.codecs.predicted_model import PredictedModel
 from nvcodec.errors import FormatError, InputError, OutputError
 from nvcodec.hardware import pick_device
 from nvcodec.models.exact_prior import ExactPrior
-from nvcodec.models.weights import Weights, load_transform, pack_weights, parse_weights
+from nvcodec.models.latent import LatentModel
+from nvcodec.models.weights import Weights, pack_weights, parse_weights
 from nvcodec.provenance import commit
 from nvcodec.training import making
 from nvcodec.training.card import Facts, Figures, write_card
 from nvcodec.training.checkpoint import State, load_checkpoint, restore
 from nvcodec.training.corpus import Frames, Items, open_corpus, split_corpus
+from nvcodec.training.importing import load_parts
 from nvcodec.training.log import LOG_NAME, read_log
 from nvcodec.training.settings import ExportSettings
-from nvcodec.training.validation import validate, validation_clips
+from nvcodec.training.validation import validate, validate_chains, validation_clips
 
 DEFAULTS = "default.json"
 _MAX_DEFAULTS = 1 << 16  # bytes
@@ -43,7 +47,8 @@ class Exported:
 
 
 def export(source: Path, out: Path, corpora: Sequence[Path] = (), settings: ExportSettings | None = None) -> Exported:
-    """Write the mean weights of a run's last checkpoint as ``latent-SIZE-ID.safetensors`` with its card into ``out``.
+    """Write the mean weights of a run's last checkpoint as ``latent-SIZE-ID.safetensors``, or those of predicted frames
+    as ``conditional-SIZE-ID.safetensors``, with a card into ``out``.
 
     What is validated is the packed file, read back: integers and float16 as a decoder has them.
 
@@ -61,7 +66,7 @@ def export(source: Path, out: Path, corpora: Sequence[Path] = (), settings: Expo
     items = [items for corpus in corpora for items in open_corpus(corpus)]
     figures = _validated(weights, state, items, settings.clips, device) if items else _logged(source)
     size, name = state.settings.model, weights.id.hex()
-    stem = f"latent-{size}-{name}"
+    stem = f"{size if state.settings.predicted else f'latent-{size}'}-{name}"
     known = state.where.corpora or tuple(each.summary for each in items)
     text = write_card(Facts(stem, data, weights, state.stages, known, figures, settings.note, settings.terms))
     _write(out / f"{stem}.safetensors", data)
@@ -78,6 +83,8 @@ def about(state: State, settings: ExportSettings) -> dict[str, str]:
         "made by": f"nvcodec {__version__}, {commit()}",
         "terms of the corpus": settings.terms,
     }
+    if state.settings.predicted:
+        said["key weights"] = ", ".join(state.where.key_weights or making.key_weights(state.settings.model))
     return said | ({"note": settings.note} if settings.note else {})
 
 
@@ -92,12 +99,16 @@ def packed(state: State, said: dict[str, str], source: Path) -> bytes:
 
 
 def validate_packed(weights: Weights, size: str, clips: Frames, device: str = "cpu") -> list[dict[str, Any]]:
-    """`validate` of a file's contents. Raises FormatError if they are not of the model called ``size``."""
+    """What a file's contents reach: rows of `validate`, or of `validate_chains` behind the key frames that ship.
+
+    Raises FormatError if they are not of the model called ``size``.
+    """
     model = making.make_model(size)
     if model.config != weights.config:
         raise FormatError(f"the weights do not have the sizes of model {size!r}")
-    for part in ("analysis", "synthesis", "hyper_encoder"):
-        load_transform(model.get_submodule(part), weights.part(f"{part}."))
+    if not isinstance(model, LatentModel):
+        return validate_chains(Networks(making.key_model(device), PredictedModel.of(weights, device)), clips)
+    load_parts(model, weights)
     exact = ExactPrior(weights.config.prior, weights.part("prior."), device)
     return validate(model.to(device).eval(), clips, device, exact)
 
@@ -112,7 +123,10 @@ def _validated(weights: Weights, state: State, items: Sequence[Items], clips: in
     count, side = len(chosen[0]), chosen[0].shape[-1]
     what = f"{count} clips of {frames} pictures" if frames > 1 else f"{count} pictures"
     rows = validate_packed(weights, training.model, chosen, device)
-    return Figures(rows, f"This file on {what} of {side}x{side} from held-out sources", packed=True)
+    title = f"This file on {what} of {side}x{side} from held-out sources"
+    if training.predicted:
+        title += f", in low delay behind key frames of weights {making.key_weights(training.model)[0]}"
+    return Figures(rows, title, packed=True)
 
 
 def _logged(source: Path) -> Figures | None:

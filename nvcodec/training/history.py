@@ -5,7 +5,7 @@ Checkpoints carry it on from stage to stage, so that a model card can tell the w
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nvcodec.training.settings import TrainSettings
@@ -20,6 +20,8 @@ class Circumstances:
     corpora: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
     commits: tuple[str, ...] = ()
+    key_weights: tuple[str, ...] = ()  # ids in hex of what coded the key frames of predicted ones
+    began_with: tuple[str, ...] = ()  # ids in hex of packed weights that the stage began with
 
     def joined(self, later: Circumstances) -> Circumstances:
         """Both, in the order of time, each line once, the last ones of very many."""
@@ -29,7 +31,8 @@ class Circumstances:
     @classmethod
     def from_json(cls, values: Any) -> Circumstances:
         """Raises ValueError unless ``values`` are lists of lines under this class' names."""
-        if not isinstance(values, dict) or set(values) != {"corpora", "machines", "commits"}:
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or not _FIRST <= set(values) <= names:
             raise ValueError("impossible circumstances")
         for lines in values.values():
             if not isinstance(lines, list) or len(lines) > MAX_LINES:
@@ -39,8 +42,11 @@ class Circumstances:
         return cls(**{name: tuple(map(_printable, lines)) for name, lines in values.items()})
 
 
+_FIRST = {"corpora", "machines", "commits"}  # that every manifest with circumstances has
+
+
 def _lines(of: Circumstances) -> tuple[tuple[str, ...], ...]:
-    return of.corpora, of.machines, of.commits
+    return tuple(getattr(of, field.name) for field in fields(of))
 
 
 def _printable(line: str) -> str:

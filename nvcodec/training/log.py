@@ -43,7 +43,8 @@ def validation_line(row: dict[str, Any]) -> str:
     """What clips reach at a quality: bpp and PSNR of each picture of a clip."""
     rates = " ".join(f"{value:.4f}" for value in row["bpp"])
     levels = " ".join(f"{value:.2f}" for value in row["psnr"])
-    return f"q {row['quality']}: bpp {rates} | dB {levels}"
+    of = f" ({row['of']})" if "of" in row else ""
+    return f"q {row['quality']}: bpp {rates} | dB {levels}{of}"
 
 
 def csv_lines(runs: Iterable[Path], kind: str) -> Iterator[str]:

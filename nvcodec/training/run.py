@@ -14,7 +14,7 @@ import torch
 from nvcodec.errors import OutputError, UsageError
 from nvcodec.hardware import cpu_model, pick_device
 from nvcodec.provenance import commit
-from nvcodec.training import making
+from nvcodec.training import importing, making
 from nvcodec.training.checkpoint import checkpoints, load_checkpoint
 from nvcodec.training.corpus import Items, open_corpus, split_corpus
 from nvcodec.training.history import Circumstances
@@ -44,14 +44,14 @@ def run_training(
     call: CallSettings | None = None,
     report: Report | None = None,
 ) -> Ended:
-    """Train in ``folder``: go on from its last checkpoint, begin with another run's weights, or anew.
+    """Train in ``folder``: go on from its last checkpoint, begin with another run's weights, a file's, or anew.
 
     ``report`` gets rows of the kinds "start" (step, seconds, progress, grown), "train" and "validation". Signals and
     the time of the call end it in good order.
 
     Raises:
         UsageError: the settings are not those of the run, or do not fit the corpus.
-        InputError: a corpus or checkpoint is missing or damaged.
+        InputError: a corpus, checkpoint or file of weights is missing or damaged.
         OutputError: the folder cannot be written, or another training writes to it.
     """
     call = call or CallSettings()
@@ -64,7 +64,7 @@ def run_training(
     split = split_corpus(items, settings.held_out)
     torch.manual_seed(settings.seed)
     training = Training(making.make_model(settings.model).to(device), settings)
-    training.where = _circumstances(items, device)
+    training.where = replace(_circumstances(items, device), key_weights=making.key_weights(settings.model))
     with locked(folder):
         _restore(training, folder, call.start_from)
         trainer = Trainer(training, split, folder, device=device, report=report)
@@ -88,6 +88,8 @@ def _restore(training: Training, folder: Path, start_from: str) -> None:
         state = load_checkpoint(folder)
         _check_same(training.settings, state.settings)
         training.resume(state)
+    elif Path(start_from).is_file():
+        importing.start_from_file(training, Path(start_from))
     elif start_from:
         training.start_from(load_checkpoint(Path(start_from)))
 

@@ -9,6 +9,7 @@ from nvcodec.errors import UsageError
 
 STAGES = ("intra", "inter")
 PRECISIONS = ("auto", "fp32", "bf16")
+CONDITIONAL = "conditional-"  # before a size's name
 
 
 def setting(default: Any, help: str, **extra: Any) -> Any:
@@ -21,8 +22,10 @@ def setting(default: Any, help: str, **extra: Any) -> Any:
 class TrainSettings:
     """Of one stage."""
 
-    stage: str = setting("intra", "intra: single pictures; inter: clips under the temporal prior", choices=STAGES)
-    model: str = setting("s", "size of the model, s or m")
+    stage: str = setting(
+        "intra", "intra: single pictures; inter: clips, the only stage of conditional models", choices=STAGES
+    )
+    model: str = setting("s", "s or m: of intra and stem; conditional-s or conditional-m: of predicted frames")
     steps: int = setting(0, "plan: so many steps in all")
     seconds: float = setting(0.0, "plan: so much time in all, parts before included (90s, 8h)", parse="duration")
     batch: int = setting(8, "clips a step")
@@ -60,6 +63,13 @@ class TrainSettings:
         for name in ("stills", "warm_up", "decay", "average", "slow_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} is within 0..1")
+        if self.predicted and (self.stage != "inter" or self.frames < 2):
+            raise UsageError(f"model {self.model} predicts frames: it takes --stage inter and at least 2 --frames")
+
+    @property
+    def predicted(self) -> bool:
+        """Whether the model is of predicted frames, behind key frames of another."""
+        return self.model.startswith(CONDITIONAL)
 
     @property
     def clip_frames(self) -> int:
@@ -85,7 +95,9 @@ class TrainSettings:
 class CallSettings:
     """Of one call, which is a part of a stage: they decide nothing about its result."""
 
-    start_from: str = setting("", "run whose mean weights a new run begins with, the stage before")
+    start_from: str = setting(
+        "", "what a new run begins with: mean weights of a run, the stage before, or a file *.safetensors that ships"
+    )
     device: str = setting("auto", "auto, cpu or cuda")
     threads: int = setting(0, "CPU threads (default: all cores)")
     stop_after: float = setting(0.0, "save and end after this time of this call (90s, 8h)", parse="duration")

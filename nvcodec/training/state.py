@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -84,6 +85,10 @@ class Training:
         self.grown = restore(self.model.state_dict(), state.tensors, "average/")
         restore(self.average, state.tensors, "average/")
         self.earlier = state.stages[-MAX_STAGES:]
+
+    def began_with(self, model_id: str) -> None:
+        """Note packed weights, by their id in hex, that this stage began with."""
+        self.where = replace(self.where, began_with=(model_id,))
 
     def _restore_moments(self, state: State) -> None:
         """A parameter that no loss has touched yet has no moments."""

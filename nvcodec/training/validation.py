@@ -10,10 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nvcodec.codecs.base import GroupSpec
+from nvcodec.codecs.conditional_decoder import ConditionalDecoder
+from nvcodec.codecs.conditional_encoder import ConditionalEncoder
+from nvcodec.codecs.conditional_group import parse_config
+from nvcodec.codecs.conditional_pictures import Networks
 from nvcodec.entropy.cost import code_length
 from nvcodec.entropy.tables import GGD, LATENT_TABLES
-from nvcodec.errors import UsageError
+from nvcodec.errors import DamagedError, UsageError
+from nvcodec.format import Planes, VideoFormat
 from nvcodec.metrics import psnr_from_mse
+from nvcodec.models.conditional import ConditionalModel
 from nvcodec.models.exact_prior import ExactPrior
 from nvcodec.models.latent import LatentModel
 from nvcodec.models.latent_coding import EncoderParts, analyse, latent_symbols, synthesise
@@ -21,6 +28,8 @@ from nvcodec.models.planes import features_to_planes, planes_to_features
 from nvcodec.training.corpus import Frames, Split, planes
 
 QUALITIES = (8, 24, 40, 56)
+PREDICTED = "predicted frames, estimated"  # what rows of a model of predicted frames are of, in training
+WHOLE = "whole clips, real bytes"  # and once it is packed
 
 Figures = tuple[list[float], list[list[float]]]  # bits of each picture of a clip, errors of its planes
 
@@ -60,9 +69,15 @@ def validate(
 
     Bits are those of the coder's integer tables, chosen by the integer prior, where the model has one, else what its
     loss says; PSNR is (6Y + U + V) / 8 of the 8-bit planes' PSNRs. ``exact``: the integer prior, the model's own if
-    left out.
+    left out. Of a model of predicted frames these alone have positions, without the key frame: rows say so under
+    "of".
     """
-    measure = _coded(model, device, exact) if isinstance(model, LatentModel) else _estimated(model, device)
+    if isinstance(model, ConditionalModel):
+        return [{**row, "of": PREDICTED} for row in _rows(_estimated(model, device), clips)]
+    return _rows(_coded(model, device, exact) if isinstance(model, LatentModel) else _estimated(model, device), clips)
+
+
+def _rows(measure: Callable[[Frames, int], Figures], clips: Frames) -> list[dict[str, Any]]:
     pixels = clips[0].shape[-1] * clips[0].shape[-2]
     rows = []
     for quality in QUALITIES:
@@ -105,3 +120,30 @@ def _coded(model: LatentModel, device: str, prior: ExactPrior | None) -> Callabl
         return bits, torch.stack(errors, -1).tolist()
 
     return measure
+
+
+def validate_chains(networks: Networks, clips: Frames) -> list[dict[str, Any]]:
+    """Rows as of :func:`validate`, of clips that the codec codes in low delay and decodes again: bits are those of
+    units' payloads, motion included; positions are those of display, the first is the key frame's.
+    """
+    return [{**row, "of": WHOLE} for row in _rows(_chained(networks), clips)]
+
+
+def _chained(networks: Networks) -> Callable[[Frames, int], Figures]:
+    def measure(clip: Frames, quality: int) -> Figures:
+        frames = [(y.numpy(), u.numpy(), v.numpy()) for y, u, v in zip(*(plane[0] for plane in clip), strict=True)]
+        format = VideoFormat(frames[0][0].shape[1], frames[0][0].shape[0])
+        spec = GroupSpec(quality=quality, structure="low-delay", device=networks.device)
+        made = ConditionalEncoder(networks, frames, format, spec, None).run()
+        bits = {unit.first: 8.0 * len(unit.payload) for unit in made.units}
+        decoder = ConditionalDecoder(networks, parse_config(made.config), made.units, format)
+        if decoder.symbol_hash != made.symbol_hash:
+            raise DamagedError("decoding found other symbols than were coded")
+        errors = [_errors(decoder.planes(t), planes) for t, planes in enumerate(frames)]
+        return [bits[t] for t in range(len(frames))], errors
+
+    return measure
+
+
+def _errors(shown: Planes, wanted: Planes) -> list[float]:
+    return [float(np.square(a.astype(float) - b).mean()) for a, b in zip(shown, wanted, strict=True)]
