@@ -106,7 +106,7 @@ def _what_predicted(facts: Facts) -> str:
         f"Weights of nvcodec's trained codec `conditional`, size `{size}`: transforms of predicted frames given "
         "motion-compensated\npredictions, and a prior in integers that reads decoded latents and motion only "
         "(bitstream/CONDITIONAL.md). Key frames\nare coded by other weights: in training those of id "
-        f"`{keys or 'not recorded'}`, in chains of {lengths} frames, each predicted from what was decoded."
+        f"`{keys or 'not recorded'}`,\nin chains of {lengths} frames, each predicted from what was decoded."
     )
 
 

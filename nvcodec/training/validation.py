@@ -133,7 +133,7 @@ def _chained(networks: Networks) -> Callable[[Frames, int], Figures]:
     def measure(clip: Frames, quality: int) -> Figures:
         frames = [(y.numpy(), u.numpy(), v.numpy()) for y, u, v in zip(*(plane[0] for plane in clip), strict=True)]
         format = VideoFormat(frames[0][0].shape[1], frames[0][0].shape[0])
-        spec = GroupSpec(quality=quality, structure="low-delay", device=networks.device)
+        spec = GroupSpec(quality=quality, structure="low-delay", preset="faster", device=networks.device)
         made = ConditionalEncoder(networks, frames, format, spec, None).run()
         bits = {unit.first: 8.0 * len(unit.payload) for unit in made.units}
         decoder = ConditionalDecoder(networks, parse_config(made.config), made.units, format)
