@@ -1,7 +1,7 @@
 """Encodes and decodes a real clip with the installed commands, and prints what came out.
 
-    python -m eval.demo --clip bigbuckbunny.mp4 --out out/demo
-    python -m eval.demo --codec hnerv --time-budget 90s
+python -m eval.demo --clip bigbuckbunny.mp4 --out out/demo
+python -m eval.demo --codec hnerv --time-budget 90s
 """
 
 from __future__ import annotations

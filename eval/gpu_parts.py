@@ -1,7 +1,7 @@
 """The work behind `eval.on_gpu`'s parts, each a process of its own that prints one JSON object. Needs no PyAV.
 
-    python -m eval.gpu_parts fit bunny.npz bunny.payload.npz --codec hnerv --quality 28 --seconds 240
-    python -m eval.gpu_parts decode bunny.npz bunny.payload.npz --codec hnerv
+python -m eval.gpu_parts fit bunny.npz bunny.payload.npz --codec hnerv --quality 28 --seconds 240
+python -m eval.gpu_parts decode bunny.npz bunny.payload.npz --codec hnerv
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from nvcodec.codecs.base import GroupSpec, Planes
+from nvcodec.codecs.base import GroupSpec, Planes, TrainedCodec
+from nvcodec.codecs.predicted_model import KIND
 from nvcodec.codecs.registry import get_codec
+from nvcodec.codecs.weights import SUFFIX
 from nvcodec.container import Unit
 from nvcodec.errors import InputError, NvcodecError
 from nvcodec.format import VideoFormat
@@ -50,11 +52,22 @@ def load_clip(path: Path) -> tuple[list[Planes], VideoFormat]:
     return list(zip(y, u, v, strict=True)), fmt
 
 
+def weights_file(place: Path | None) -> str | None:
+    """A file of weights, or the newest one of predicted frames in a folder. Raises InputError if there is none."""
+    if place is None or not place.is_dir():
+        return None if place is None else str(place)
+    found = sorted(place.glob(f"{KIND}*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        raise InputError(f"{place} holds no {KIND}*{SUFFIX}")
+    return str(found[-1])
+
+
 def fit(given: argparse.Namespace) -> dict[str, Any]:
     """Codes a clip as one group and writes its config and units."""
     frames, fmt = load_clip(given.clip)
     where = pick_device(given.device)
-    effort = {"seconds": given.seconds} if given.seconds else {"preset": given.preset}
+    effort: dict[str, Any] = {"seconds": given.seconds} if given.seconds else {"preset": given.preset}
+    effort |= {"model": weights_file(given.model), "structure": given.structure}
     spec = GroupSpec(quality=given.quality, device=where, precision=fast_precision(where), **effort)
     coded = get_codec(given.codec).encode_group(frames, fmt, spec)
     arrays: dict[str, Any] = {"config": np.frombuffer(coded.config, np.uint8)}
@@ -90,8 +103,11 @@ def decode(given: argparse.Namespace) -> dict[str, Any]:
     with np.load(given.payload, allow_pickle=False) as arrays:
         config = arrays["config"].tobytes()
         units = [_unit(arrays, i) for i in range(len(arrays.files) // 2)]
+    codec = get_codec(given.codec)
+    if given.model is not None:
+        cast(TrainedCodec, codec).weight_files(weights_file(given.model))  # from here on they are found by their ids
     start = time.perf_counter()
-    decoder = get_codec(given.codec).open_group(config, units, fmt, len(frames), where)
+    decoder = codec.open_group(config, units, fmt, len(frames), where)
     opened = time.perf_counter() - start
     decoder.planes(0)
     start = time.perf_counter()
@@ -118,9 +134,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         command.add_argument("clip", type=Path, help="what `eval.on_gpu prepare` wrote")
         command.add_argument("payload", type=Path, help="file of the coded group")
         command.add_argument("--codec", default="hnerv")
+        command.add_argument("--model", type=Path, help="weights of a trained codec: a file, or a folder's newest")
         command.add_argument("--device", default="auto")
         if name == "fit":
             command.add_argument("--quality", type=float, default=32)
+            command.add_argument("--structure", help="of the conditional codec: low-delay or random-access")
             effort = command.add_mutually_exclusive_group()
             effort.add_argument("--preset", default="medium")
             effort.add_argument("--seconds", type=float)

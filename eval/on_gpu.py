@@ -4,6 +4,11 @@
     python -m eval.on_gpu run --clip bunny.npz --out out/gpu --seconds 540   (again and again, until nothing is left)
     python -m nvcodec.training pack subset.mkv corpus                        (OpenCV; then train on it:)
     python -m eval.on_gpu run --train corpus --out out/gpu --train-seconds 1200
+    python -m eval.on_gpu run --train corpus --model conditional-s --start-from FILE.safetensors --clip bunny.npz
+
+The last trains predicted frames on from weights that ship, makes weights of it and codes the clip with them. Where a
+corpus is a part of a larger one, `rows CLIPS.json ALL.json SUBSET.json` writes whose its clips are before it is packed;
+`--pack SUBSET.mkv` packs it into the folder of --train as a part of the run.
 
 `run` starts each part in a fresh process with a limit of its own, appends one JSON object to OUT/results.jsonl, skips
 what is there already, and starts no part that would not end within --seconds. The parts need numpy and torch and the
@@ -13,14 +18,14 @@ built package, not PyAV: pictures come from the file that `prepare` wrote.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.gpu_training import CONDITIONAL, Part, curve_parts, pack_part, subset_rows, training_parts
+from nvcodec.codecs.weights import default_ids
 from nvcodec.errors import NvcodecError, UsageError
 from nvcodec.provenance import commit, machine
 from nvcodec.study.processes import run_measured
@@ -30,16 +35,6 @@ QUALITIES = (16, 28, 40)  # of the fits: three sizes of network and of file
 BUNNY_MILLIONS = (0.35, 0.75, 1.5, 3.0)  # parameters of the NeRV papers' regressions
 BUNNY_PICTURES = ("1280x640", "1280x720")  # of the regressions, and of the coded points
 BUNNY_RATES = (0.025, 0.05, 0.1)  # bits per pixel
-PIECE = 400.0  # seconds of training in one part
-
-
-@dataclass(frozen=True)
-class Part:
-    """One piece of work: a command that prints what it found as a JSON object on its last line."""
-
-    name: str
-    command: tuple[str, ...]
-    limit: float  # seconds
 
 
 def parts(clip: Path, out: Path, seconds: float) -> list[Part]:
@@ -79,23 +74,6 @@ def bunny_parts(clip: Path, out: Path, seconds: float) -> list[Part]:
             what = ("compressed", "--pictures", BUNNY_PICTURES[1], "--bpp", f"{rate:g}")
             command = (*shared, *what, "--time-budget", f"{seconds:g}s")
             found.append(Part(f"bunny {codec} {rate:g} bpp {seconds:.0f} s", command, 1.3 * seconds + 120))
-    return found
-
-
-def training_parts(corpus: Path, out: Path, size: str, seconds: float) -> list[Part]:
-    """Training of the trained codecs, ``seconds`` a stage, in pieces that each go on from the last one's checkpoint.
-
-    ``corpus`` is a packed folder. A run that is carried to another machine under OUT goes on there.
-    """
-    found = []
-    script = (sys.executable, "-m", "nvcodec.training", "train", str(corpus))
-    intra, inter = (out / f"train_{size}_{stage}" for stage in ("intra", "inter"))
-    for stage, run, more in (("intra", intra, ()), ("inter", inter, ("--start-from", str(intra)))):
-        shared = ("--model", size, "--stage", stage, "--seconds", f"{seconds:g}", "--stop-after", f"{PIECE:g}")
-        pieces = math.ceil(seconds / PIECE)
-        for piece in range(pieces):
-            name = f"train {size} {stage} {seconds:g} s {piece + 1}/{pieces}"
-            found.append(Part(name, (*script, str(run), *shared, *more), PIECE + 100))
     return found
 
 
@@ -149,11 +127,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     prepared.add_argument("source")
     prepared.add_argument("target", type=Path)
     prepared.add_argument("--frames", type=int)
+    rows = commands.add_parser("rows", help="write where clips of a part of a corpus come from")
+    rows.add_argument("clips", type=Path, help="JSON list of numbers of clips")
+    rows.add_argument("all", type=Path, help="JSON list of a row for each clip of the whole")
+    rows.add_argument("target", type=Path)
     run = commands.add_parser("run", help="run the parts that are left")
     run.add_argument("--clip", type=Path, help="what `prepare` wrote; without it there is training alone")
     run.add_argument("--train", type=Path, metavar="CORPUS", help="a packed corpus to train on, after all else")
     run.add_argument("--train-seconds", type=float, default=1200, help="of each stage of training")
-    run.add_argument("--model", default="s", help="size of the model that is trained")
+    run.add_argument("--pack", type=Path, metavar="FILE", help="clips to make the corpus of first")
+    run.add_argument("--model", default="s", help="what is trained: s, m, conditional-s or conditional-m")
+    run.add_argument("--start-from", metavar="FILE", help="weights *.safetensors that the training begins with")
+    run.add_argument("--weights", type=Path, help="of the conditional codec on the clip (default: those that ship)")
     run.add_argument("--out", type=Path, default=Path("out/gpu"))
     run.add_argument("--fit-seconds", type=float, default=240, help="time budget of each fit")
     run.add_argument("--parts", help="only parts whose name holds this")
@@ -169,19 +154,33 @@ def main(arguments: list[str] | None = None) -> int:
         if given.what == "prepare":
             prepare(given.source, given.target, given.frames)
             return 0
+        if given.what == "rows":
+            subset_rows(given.clips, given.all, given.target)
+            return 0
         return run_command(given)
     except NvcodecError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
 
 
+def planned(given: argparse.Namespace) -> list[Part]:
+    """All parts that a call names: coding first, then training, then coding with what was trained."""
+    todo = [] if given.clip is None else parts(given.clip, given.out, given.fit_seconds)
+    if given.clip is not None and (given.weights is not None or default_ids(CONDITIONAL)):
+        todo += curve_parts(given.clip, given.out, given.weights)
+    if given.train is not None:
+        todo += [] if given.pack is None else [pack_part(given.pack, given.train)]
+        todo += training_parts(given.train, given.out, given.model, given.train_seconds, given.start_from)
+        if given.clip is not None and given.model.startswith(CONDITIONAL):
+            todo += curve_parts(given.clip, given.out, given.out / "weights")
+    return todo
+
+
 def run_command(given: argparse.Namespace) -> int:
     """Runs or lists the chosen parts; 1 if one of those run now failed."""
     if given.clip is None and given.train is None:
         raise UsageError("name a clip, or a corpus to train on")
-    todo = [] if given.clip is None else parts(given.clip, given.out, given.fit_seconds)
-    if given.train is not None:
-        todo += training_parts(given.train, given.out, given.model, given.train_seconds)
+    todo = planned(given)
     chosen = [part for part in todo if (given.parts or "") in part.name]
     if not chosen:
         raise UsageError(f"no part is named {given.parts!r}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from nvcodec.api.grouping import default_gof
 from nvcodec.api.settings import EncodeSettings
 from nvcodec.codecs.base import Codec, TrainedCodec
@@ -16,10 +14,9 @@ from nvcodec.format import VideoFormat
 TRAINED_GOF = 32  # frames from one key frame to the next
 
 
-def trained(codec: Codec) -> TrainedCodec:
-    """A codec of family "trained" with what such a one has besides."""
-    assert codec.family == "trained"
-    return cast(TrainedCodec, codec)
+def trained(codec: Codec) -> TrainedCodec | None:
+    """A codec whose networks lie in files; None of one that is fitted, or has no networks."""
+    return codec if isinstance(codec, TrainedCodec) else None
 
 
 def check_family(codec: Codec, chosen: EncodeSettings) -> None:
@@ -36,7 +33,8 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
     for name in ("preset", "time_budget"):
         if getattr(chosen, name) is not None and chosen.codec != "auto" and not has_effort(codec):
             raise UsageError(f"--{name.replace('_', '-')} is not for {codec.name}: it has nothing to try or to fit")
-    trained(codec).check(chosen.model)
+    if (files := trained(codec)) is not None:
+        files.check(chosen.model)
     if chosen.quality is not None and not float(chosen.quality).is_integer():
         raise UsageError(f"--quality of {codec.name} is a whole number, not {chosen.quality:g}")
 
@@ -51,7 +49,8 @@ def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
     """Most frames of a group. Raises :class:`UsageError` for more than readers take by default."""
     if codec.family != "trained":
         return chosen.gof or default_gof(fmt)
-    numbers = trained(codec).coded_numbers(chosen.model, fmt)
+    files = trained(codec)
+    numbers = 1 if files is None else files.coded_numbers(chosen.model, fmt)
     most = max(1, min(DEFAULT.frames, DEFAULT.parameters // numbers))
     if chosen.gof is not None and chosen.gof > most:
         raise UsageError(f"--gof of {codec.name} is at most {most} for pictures of {fmt.width}x{fmt.height}")
@@ -60,4 +59,5 @@ def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
 
 def weights_digest(codec: Codec, chosen: EncodeSettings) -> str:
     """What tells a trained codec's weights from any others; empty for a fitted one."""
-    return files_digest(trained(codec).weight_files(chosen.model)) if codec.family == "trained" else ""
+    files = trained(codec)
+    return "" if files is None else files_digest(files.weight_files(chosen.model))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nvcodec.container import Cost, Unit
 from nvcodec.errors import UsageError
@@ -116,6 +116,7 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
 class TrainedCodec(Codec, Protocol):
     """A codec of family "trained", whose networks lie in files. ``model``: as of :class:`GroupSpec`."""
 

@@ -51,7 +51,7 @@ def encode(
 def _effort(spec: NeuralSpec, settings: StudySettings) -> tuple[str, ...]:
     """Model, or time and seed: nothing of a trained codec depends on these."""
     if spec.model is not None:
-        return ("--model", spec.model)
+        return ("--model", spec.model, *(("--preset", spec.preset) if spec.preset is not None else ()))
     seed = ("--seed", str(settings.seed))
     if spec.preset is not None:
         return ("--preset", spec.preset, *seed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nvcodec.codecs.base import PRESETS
-from nvcodec.codecs.registry import AUTO, get_codec
+from nvcodec.codecs.registry import AUTO, get_codec, has_effort
 from nvcodec.errors import UsageError
 from nvcodec.study.durations import duration_text, read_duration
 from nvcodec.study.settings import StudySettings
@@ -27,7 +27,8 @@ class NeuralSpec:
     @classmethod
     def parse(cls, text: str, settings: StudySettings) -> NeuralSpec:
         """``NAME[:EFFORT]``, the effort a preset or a duration, the study's own where it names none; ``NAME[:MODEL]``
-        of a trained codec, the model a size or a file, the one that an encoder takes where it names none.
+        of a trained codec, the model a size or a file, the one that an encoder takes where it names none; or a preset,
+        where the codec has any.
 
         Raises:
             UsageError: no such codec, an effort that is neither, or a size without weights.
@@ -50,15 +51,20 @@ class NeuralSpec:
 
     @classmethod
     def _trained(cls, name: str, model: str | None) -> NeuralSpec:
+        preset = model if model in PRESETS and has_effort(get_codec(name)) else None
+        model = model if preset is None else None
         from nvcodec.api.families import trained  # takes torch
         from nvcodec.codecs.weights import default_ids, weights_digest
 
         codec = trained(get_codec(name))
+        if codec is None:
+            raise UsageError(f"codec {name} has no weights that a study could name")
         files = codec.weight_files(model)
         sizes = default_ids(codec.kind)
         model = next(iter(sizes)) if model is None else model
         found, digest = weights_digest(files[-1:]).split()
-        return cls(name, model=model if model in sizes else str(files[-1].resolve()), weights=found, digest=digest)
+        model = model if model in sizes else str(files[-1].resolve())
+        return cls(name, preset, model=model, weights=found, digest=digest)
 
     @property
     def family(self) -> str:
@@ -74,7 +80,8 @@ class NeuralSpec:
     def configuration(self) -> str:
         """ "fast", or "2m"; of a trained codec its size's name, "s", or its file's without suffix."""
         if self.model is not None:
-            return self.model if self.file is None else self.file.stem
+            model = self.model if self.file is None else self.file.stem
+            return model if self.preset is None else f"{model} {self.preset}"
         return self.preset if self.preset is not None else duration_text(self.time_budget or 0)
 
     def check_quality(self, quality: float) -> None:

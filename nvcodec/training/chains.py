@@ -82,13 +82,20 @@ class ChainModel(ConditionalModel):
     @torch.no_grad()
     def _key(self, pictures: Three, quality: Tensor) -> Shown:
         """Coded alone; its latents are rounded without the prior's means, which changes next to nothing."""
-        (intra,), (height, width) = self._intra, pictures[0].shape[1:]
-        features = planes_to_features(*pictures)
+        features, (height, width) = planes_to_features(*pictures), pictures[0].shape[1:]
+        intra = self._intra_on(str(features.device))
         with self._precision(features):
             latents = intra.parts.analysis(features, quality).float().round()
             out = intra.synthesis(latents, quality).float()
         moved = [Moved(0, int(each)) for each in quality.tolist()]
         return Shown(features_to_planes(out, height, width), None, latents, moved)
+
+    def _intra_on(self, device: str) -> Model:
+        """The hidden model where the clips are, for it does not move with this one."""
+        (intra,) = self._intra
+        if intra.device != device:
+            self._intra = (intra := Model.of(intra.weights, device),)
+        return intra
 
     def _predicted(
         self, pictures: Three, slot: Slot, references: Sequence[Shown], level: Tensor

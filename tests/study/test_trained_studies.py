@@ -25,7 +25,7 @@ from nvcodec.study.specs import NeuralSpec
 def shipped(tiny_weights, monkeypatch):
     """The id in hex of weights that an encoder takes for size "s"."""
     found = weights_room.read_weights(tiny_weights).id.hex()
-    monkeypatch.setattr(weights_room, "default_ids", lambda: {"s": found})
+    monkeypatch.setattr(weights_room, "default_ids", lambda kind="": {"s": found})
     return found
 
 
@@ -44,7 +44,7 @@ def test_a_trained_codec_is_named_by_size_or_file(shipped, tiny_weights):
 
 
 def test_what_is_no_model_is_refused(tiny_weights, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights_room, "default_ids", lambda: {})
+    monkeypatch.setattr(weights_room, "default_ids", lambda kind="": {})
     (tmp_path / "x.safetensors").write_bytes(b"no weights")
     for text, error in (
         ("stem", UsageError),
