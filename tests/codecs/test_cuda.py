@@ -17,14 +17,16 @@ FORMAT, FRAMES = VideoFormat(64, 48), 8
 SPEC = GroupSpec(preset="faster")
 
 
-@pytest.fixture(scope="module", params=["nerv", "hnerv", "stem"])
+@pytest.fixture(scope="module", params=["nerv", "hnerv", "stem", "conditional"])
 def codec(request):
     return get_codec(request.param)
 
 
 @pytest.fixture(scope="module")
-def spec(codec, tiny_weights):
-    return SPEC if codec.family == "fitted" else replace(SPEC, model=str(tiny_weights))
+def spec(codec, tiny_weights, tiny_conditional):
+    if codec.family == "fitted":
+        return SPEC
+    return replace(SPEC, model=str(tiny_conditional if codec.name == "conditional" else tiny_weights))
 
 
 def opened(codec, payload, device: str):
