@@ -11,8 +11,6 @@ from nvcodec.container.limits import DEFAULT
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
 
-TRAINED_GOF = 32  # frames from one key frame to the next
-
 
 def trained(codec: Codec) -> TrainedCodec | None:
     """A codec whose networks lie in files; None of one that is fitted, or has no networks."""
@@ -47,14 +45,14 @@ def quality_of(codec: Codec, config: bytes, fmt: VideoFormat) -> float | None:
 
 def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
     """Most frames of a group. Raises :class:`UsageError` for more than readers take by default."""
-    if codec.family != "trained":
-        return chosen.gof or default_gof(fmt)
     files = trained(codec)
-    numbers = 1 if files is None else files.coded_numbers(chosen.model, fmt)
+    if files is None:
+        return chosen.gof or default_gof(fmt)
+    numbers = files.coded_numbers(chosen.model, fmt)
     most = max(1, min(DEFAULT.frames, DEFAULT.parameters // numbers))
     if chosen.gof is not None and chosen.gof > most:
         raise UsageError(f"--gof of {codec.name} is at most {most} for pictures of {fmt.width}x{fmt.height}")
-    return chosen.gof or min(TRAINED_GOF, most)
+    return chosen.gof or min(files.usual_frames, most)
 
 
 def weights_digest(codec: Codec, chosen: EncodeSettings) -> str:

@@ -39,7 +39,7 @@ class EncodeSettings:
         choices=PRESETS,
     )
     time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h); not stem, intra", parse="duration")
-    gof: int | None = option(None, "frames per group; each decodes alone (default: 32 at most, or by length and size)")
+    gof: int | None = option(None, "frames per group; each decodes alone (default: by codec, length and size)")
     structure: str | None = option(
         None,
         f"how frames lean on each other, codec conditional: {', '.join(STRUCTURES)} (default: what suits each group)",

@@ -121,6 +121,7 @@ class TrainedCodec(Codec, Protocol):
     """A codec of family "trained", whose networks lie in files. ``model``: as of :class:`GroupSpec`."""
 
     kind: str  # of its weights: what stands before a size's name
+    usual_frames: int  # of a group
 
     def weight_files(self, model: str | None) -> tuple[Path, ...]:
         """The files that an encoder takes, the codec's own last. Raises UsageError or InputError."""

@@ -35,6 +35,7 @@ class ConditionalCodec:
     codec_id = 5
     family = "trained"
     kind = KIND
+    usual_frames = 64
 
     def weight_files(self, model: str | None) -> tuple[Path, ...]:
         """Of key frames, and the codec's own. Raises UsageError or InputError."""

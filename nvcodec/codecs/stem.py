@@ -26,6 +26,7 @@ class StemCodec:
     codec_id = 3
     family = "trained"
     kind = ""
+    usual_frames = 32
     temporal = True  # units may lean on the unit before
 
     def weight_files(self, model: str | None) -> tuple[Path, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nvcodec.codecs.base import QUALITIES
 
 KEY_BONUS = 12  # steps of quality that a key frame is better by
 MINI_GROUP = 4  # frames from one anchor to the next in random access
+LONGEST_CHAIN = 33  # frames of low delay from a key frame on
 _LEVELS = (4, -4, -10)  # steps of quality of anchors, of frames between them, of frames between those
 
 
@@ -64,9 +66,17 @@ def slots(structure: str, frames: int, mini_group: int = MINI_GROUP) -> list[Slo
 
 
 def scene_slots(scenes: Sequence[range], structure: str, mini_group: int = MINI_GROUP) -> list[Slot]:
-    """The same for runs of frames that each begin with a key frame."""
+    """The same for scenes, which begin with a key frame each; a chain of low delay begins anew before it drifts."""
+    runs = [part for run in scenes for part in (_parts(run) if structure == "low-delay" else [run])]
     return [
         Slot(run.start + s.time, tuple(run.start + r for r in s.references), s.both, s.offset)
-        for run in scenes
+        for run in runs
         for s in slots(structure, len(run), mini_group)
     ]
+
+
+def _parts(run: range) -> list[range]:
+    """A run in even parts of at most LONGEST_CHAIN frames."""
+    count = -(-len(run) // LONGEST_CHAIN)
+    edges = [run.start + len(run) * k // count for k in range(count + 1)]
+    return [range(a, b) for a, b in pairwise(edges)]
