@@ -1,12 +1,14 @@
-"""How fast trained codecs encode and decode: stem in its stages, beside CompressAI's ssf2020, in one process.
+"""How fast trained codecs encode and decode: one in its stages, beside CompressAI's ssf2020, in one process.
 
     python -m eval.codec_speed --threads 2
     python -m eval.codec_speed --threads 2 --avx2
+    python -m eval.codec_speed --codec conditional --model FILE.safetensors --ssf-frames 0
     python -m eval.codec_speed clip.npz --size 1920x1080 --device cuda --untrained m
 
 Frames are those of a real clip, brought to --size by a whole factor and a crop. After a warm-up everything runs --runs
 times, the codecs in turn, and medians are shown: frames a second of one group, whose first frame is coded alone. Stages
 are pictures to latents and back (networks on pixels) and latents to bytes and back (prior and entropy coder);
+of conditional search, warp, context, analysis, prior, coder and synthesis, in low delay.
 encode_group and open_group are the same work as the commands do it, checks included. ssf2020 (quality 4, random
 weights) gets the same frames in RGB, fp32, padded to multiples of 128. --avx2 runs the same in a process that sees no
 more than AVX2. --untrained times a size before there are weights of it. A table is printed, then one line of JSON with
@@ -28,6 +30,7 @@ from typing import Any
 
 import torch
 
+from eval.codec_speed_conditional import ConditionalStages
 from eval.codec_speed_stages import Clock, SsfStages, StemStages
 from eval.codec_speed_table import as_markdown, summary
 from eval.compressai_ssf import load_ssf
@@ -35,15 +38,18 @@ from eval.pictures import Pictures, load_pictures, to_rgb
 from eval.resize import resized
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs.base import QUALITIES
+from nvcodec.codecs.conditional_pictures import Networks
+from nvcodec.codecs.predicted_model import KIND, PredictedModel, load_predicted
 from nvcodec.codecs.weights import Model, load_model, named_weights
 from nvcodec.errors import NvcodecError, OutputError, UsageError
 from nvcodec.hardware import pick_device
-from nvcodec.models import prior_network, transform
 from nvcodec.models.weights import pack_weights
 from nvcodec.provenance import ROOT, commit, machine
+from nvcodec.training.card import part_macs
 from nvcodec.training.making import make_model
 
 CLIP = "bigbuckbunny.mp4"
+Stages = StemStages | ConditionalStages
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 
@@ -73,8 +79,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("clip", nargs="?", default=CLIP, help=f"a video, or arrays of eval.on_gpu (default: {CLIP})")
     parser.add_argument("--size", type=_size, default=(640, 360), help="of the pictures (default: 640x360)")
     parser.add_argument("--frames", type=int, default=16, help="of the group (default: 16)")
-    parser.add_argument("--quality", type=int, default=32, help="of stem (default: 32)")
-    parser.add_argument("--model", help="of stem: a size or a file of weights (default: the smallest)")
+    parser.add_argument(
+        "--codec", choices=("stem", "conditional"), default="stem", help="what is timed (default: stem)"
+    )
+    parser.add_argument("--quality", type=int, default=32, help="of the codec (default: 32)")
+    parser.add_argument("--model", help="of the codec: a size or a file of weights (default: the smallest)")
     parser.add_argument("--untrained", metavar="SIZE", help="instead of --model, a size as training starts it")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the networks on pixels")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
@@ -113,12 +122,11 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     clip = load_pictures(given.clip, given.frames)
     pictures = resized(clip, *given.size)
     with cpu_threads(given.threads) as threads, _named(given) as name:
-        path = named_weights(name)
-        model = load_model(path, device)
-        stem = StemStages(model, name, pictures, given.quality, given.precision, device)
+        stages, model, path = _stages(given, name, pictures, device)
         ssf, why = _ssf(pictures, given.ssf_frames, device)
-        clocks = _timed(stem, ssf, given.runs, device)
+        clocks = _timed(stages, ssf, given.runs, device)
     facts = {
+        "codec": given.codec,
         "clip": pictures.name, "size": pictures.size, "from": clip.size, "frames": len(pictures.frames),
         "quality": given.quality, "model": given.untrained or path.stem, "trained": given.untrained is None,
         "weights": model.weights.id.hex(), "kmacs_per_pixel": _kmacs(model), "precision": given.precision,
@@ -126,10 +134,25 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
     facts |= {"cpu_capability": torch.backends.cpu.get_cpu_capability(), "onednn": os.environ.get("ONEDNN_MAX_CPU_ISA")}
     facts |= {"torch": torch.__version__, "commit": commit(), "machine": machine()}
-    found = {**facts, "stem": summary(clocks[0], len(pictures.frames), stem.bytes, pictures.size)}
+    found = {**facts, given.codec: summary(clocks[0], len(pictures.frames), stages.bytes, pictures.size)}
     if ssf is None:
         return {**found, "ssf2020": None, "ssf2020_missing": why}
     return {**found, "ssf2020": summary(clocks[1], len(ssf.frames), ssf.bytes, pictures.size)}
+
+
+def _stages(
+    given: argparse.Namespace, name: str | None, pictures: Pictures, device: str
+) -> tuple[Stages, Model | PredictedModel, Path]:
+    """What is timed, its networks and their file."""
+    how = given.quality, given.precision, device
+    if given.codec == "stem":
+        path = named_weights(name)
+        model = load_model(path, device)
+        return StemStages(model, name, pictures, *how), model, path
+    path = named_weights(name, KIND)
+    predicted = load_predicted(path, device)
+    networks = Networks(load_model(named_weights(None), device), predicted)
+    return ConditionalStages(networks, name, pictures, *how), predicted, path
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -151,15 +174,17 @@ def _named(given: argparse.Namespace) -> Iterator[str | None]:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"untrained-{given.untrained}.safetensors"
-        path.write_bytes(pack_weights(make_model(given.untrained), {"model": given.untrained}))
+        kind = KIND if given.codec == "conditional" else ""
+        path.write_bytes(pack_weights(make_model(kind + given.untrained), {"model": kind + given.untrained}))
         yield str(path)
 
 
-def _kmacs(model: Model) -> dict[str, float]:
-    """Thousands of multiply-adds for a luma sample of a padded picture, by the parts of the model."""
-    config = model.weights.config
-    both = transform.macs_per_pixel(config.transform) / 1000
-    return {"transforms": round(both, 2), "prior": round(prior_network.macs_per_pixel(config.prior) / 1000, 2)}
+def _kmacs(model: Model | PredictedModel) -> dict[str, float]:
+    """Thousands of multiply-adds for a luma sample of a padded picture, by the parts of the model: both transforms,
+    the context among them, and the prior."""
+    parts = part_macs(model.weights.config)
+    both = sum(parts.get(name, 0.0) for name in ("analysis", "context", "synthesis"))
+    return {"transforms": round(both / 1000, 2), "prior": round(parts["prior"] / 1000, 2)}
 
 
 def _ssf(pictures: Pictures, count: int | None, device: str) -> tuple[SsfStages | None, str]:
@@ -172,13 +197,13 @@ def _ssf(pictures: Pictures, count: int | None, device: str) -> tuple[SsfStages 
     return SsfStages(model, [to_rgb(planes, pictures.format) for planes in pictures.frames[:count]], device), ""
 
 
-def _timed(stem: StemStages, ssf: SsfStages | None, runs: int, device: str) -> tuple[Clock, Clock]:
+def _timed(stages: Stages, ssf: SsfStages | None, runs: int, device: str) -> tuple[Clock, Clock]:
     """Both codecs in turn, so that what slows the machine down slows both; the first run is not counted."""
     for number in range(runs + 1):
         if number <= 1:
             clocks = Clock(device), Clock(device)
-        stem.run(clocks[0])
-        stem.run_group(clocks[0])
+        stages.run(clocks[0])
+        stages.run_group(clocks[0])
         if ssf is not None:
             ssf.run(clocks[1])
     return clocks

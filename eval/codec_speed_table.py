@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import eval.codec_speed_conditional as conditional
 from eval.codec_speed_stages import (
     ANALYSIS,
     DECODE,
@@ -19,8 +20,15 @@ from eval.codec_speed_stages import (
 )
 from nvcodec.metrics.bits import bpp
 
-_SUMS = {ENCODE: (ANALYSIS, TO_BYTES), DECODE: (FROM_BYTES, SYNTHESIS)}  # of stages, where these were timed
-_ORDER = (ANALYSIS, TO_BYTES, ENCODE, GROUP_ENCODE, FROM_BYTES, SYNTHESIS, DECODE, GROUP_DECODE)
+_SUMS = (  # of stages, where these were timed
+    (ENCODE, (ANALYSIS, TO_BYTES)),
+    (DECODE, (FROM_BYTES, SYNTHESIS)),
+    (ENCODE, conditional.ENCODED),
+    (DECODE, conditional.DECODED),
+)
+_ORDER = (
+    ANALYSIS, TO_BYTES, *conditional.ENCODED, ENCODE, GROUP_ENCODE, FROM_BYTES, SYNTHESIS, DECODE, GROUP_DECODE
+)  # fmt: skip
 
 
 def summary(clock: Clock, frames: int, coded_bytes: int, size: str) -> dict[str, Any]:
@@ -29,7 +37,7 @@ def summary(clock: Clock, frames: int, coded_bytes: int, size: str) -> dict[str,
     ``size`` is WIDTHxHEIGHT of the pictures before padding.
     """
     seconds = dict(clock.seconds)
-    for name, parts in _SUMS.items():
+    for name, parts in _SUMS:
         if all(part in seconds for part in parts):
             seconds[name] = [sum(times) for times in zip(*(seconds[part] for part in parts), strict=True)]
     width, height = map(int, size.split("x"))
@@ -45,13 +53,13 @@ def as_markdown(found: Mapping[str, Any]) -> str:
     """The table of a line, with what it was measured of."""
     kmacs = found["kmacs_per_pixel"]
     lines = [
-        f"stem {found['model']}{'' if found['trained'] else ' (untrained)'}, {found['precision']}, "
+        f"{found['codec']} {found['model']}{'' if found['trained'] else ' (untrained)'}, {found['precision']}, "
         f"{kmacs['transforms']:g} kMAC/pixel of both transforms, {kmacs['prior']:g} of the prior",
         f"{found['clip']} at {found['size']}, {found['frames']} frames, quality {found['quality']}; {_where(found)}",
         "",
         "| codec | what | ms a frame | frames a second | slowest to fastest run |",
         "| --- | --- | ---: | ---: | ---: |",
-        *_lines("stem", found["stem"]),
+        *_lines(found["codec"], found[found["codec"]]),
         *(_lines("ssf2020", found["ssf2020"]) if found["ssf2020"] else ()),
     ]
     if not found["ssf2020"]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import eval.codec_speed as speed
+from eval import codec_speed_conditional as conditional
 from eval import codec_speed_stages as stages
 from eval import compressai_ssf
 from eval.pictures import Pictures, load_pictures
@@ -48,6 +49,19 @@ def test_a_table_and_a_line_say_all(call, capsys, tmp_path):
         assert f"| {what} |" in table
     assert stages.GROUP_ENCODE in found and stages.GROUP_DECODE in found and line["stem"]["bpp"] > 0
     assert line["ssf2020"] is None and "not asked for" in table
+
+
+def test_the_conditional_codec_in_its_stages(call, capsys, tiny_conditional):
+    cut = call.index("--model")
+    given = [*call[:cut], "--codec", "conditional", "--model", str(tiny_conditional), *call[cut + 2 :]]
+    assert speed.main(given) == 0
+    table, line = told(capsys.readouterr().out)
+    found = line["conditional"]["stages"]
+    for whole, parts in (("encode", conditional.ENCODED), ("decode", conditional.DECODED)):
+        for run in range(2):
+            assert found[whole]["seconds"][run] == pytest.approx(sum(found[p]["seconds"][run] for p in parts), abs=1e-4)
+    assert stages.GROUP_ENCODE in found and stages.GROUP_DECODE in found and line["conditional"]["bpp"] > 0
+    assert line["codec"] == "conditional" and "stem" not in line and all(f"| {what} |" in table for what in found)
 
 
 def test_compressai_runs_beside(call, capsys):
