@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "motion_code.hpp"
+#include "hadamard.hpp"
 #include "motion_search.hpp"
 #include "warp.hpp"
 
@@ -108,6 +109,13 @@ void search(const Array<const std::uint8_t, 2>& current, const Array<const std::
                 {weight, guess, threads}, reinterpret_cast<Vector*>(out.data()));
 }
 
+// Of 8x8 samples: what the search measures by, and its twin, for tests.
+int cell_difference(const Array<const std::uint8_t, 2>& a, const Array<const std::uint8_t, 2>& b, bool slow) {
+  for (const auto& cell : {a, b})
+    if (cell.shape(0) != 8 || cell.shape(1) != 8) throw std::invalid_argument("a cell has 8x8 samples");
+  return slow ? transformed_cell_slow(a.data(), 8, b.data(), 8) : transformed_cell(a.data(), 8, b.data(), 8);
+}
+
 }  // namespace
 
 void bind_motion(nb::module_& module) {
@@ -123,6 +131,8 @@ void bind_motion(nb::module_& module) {
   module.def("search_motion", &search, nb::arg("current").noconvert(), nb::arg("reference").noconvert(),
              nb::arg("weight"), nb::arg("previous").noconvert().none(), nb::arg("start").noconvert().none(),
              nb::arg("threads"), nb::arg("out").noconvert(), "Vectors of 8x8 cells for 8-bit luma, into `out`, zeros.");
+  module.def("cell_difference", &cell_difference, nb::arg("a").noconvert(), nb::arg("b").noconvert(), nb::arg("slow"),
+             "Sum of absolute Hadamard coefficients of the difference of two 8x8 cells, over 8.");
 }
 
 }  // namespace nvcodec

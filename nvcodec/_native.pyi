@@ -42,6 +42,7 @@ def decode_motion(
     tables: TableSet,
     out: NDArray[np.int16],
 ) -> None: ...
+def cell_difference(a: NDArray[np.uint8], b: NDArray[np.uint8], slow: bool) -> int: ...
 def search_motion(
     current: NDArray[np.uint8],
     reference: NDArray[np.uint8],

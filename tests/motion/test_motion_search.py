@@ -116,3 +116,15 @@ def test_arguments_are_checked(carphone_pair: tuple[Picture, Picture]) -> None:
     ):
         with pytest.raises(ValueError):
             call()
+
+
+@given(seed=st.integers(0, 1 << 32), spread=st.sampled_from([0, 1, 20, 255]))
+def test_the_measure_is_that_of_its_twin(seed: int, spread: int) -> None:
+    """Sums of absolute Hadamard coefficients, by numpy as well."""
+    rng = np.random.default_rng(seed)
+    a = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+    b = np.clip(a + rng.integers(-spread, spread + 1, (8, 8)), 0, 255).astype(np.uint8)
+    two = np.array([[1, 1], [1, -1]])
+    matrix = np.kron(two, np.kron(two, two))
+    wanted = (int(np.abs(matrix @ (a.astype(int) - b) @ matrix).sum()) + 4) >> 3
+    assert native._native.cell_difference(a, b, True) == native._native.cell_difference(a, b, False) == wanted
