@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nvcodec.format import Planes
 
 CUT = 0.6  # of `changed`
+GRAIN = 1  # of 8-bit luma: means that differ by less may be noise
 _CELL = 8  # luma samples
 
 
@@ -22,18 +23,20 @@ def local_means(luma: NDArray[np.integer]) -> NDArray[np.int64]:
     return sums
 
 
-def changed(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
+def changed(a: NDArray[np.int64], b: NDArray[np.int64], grain: int = GRAIN) -> float:
     """How far two pictures' local means are from being the same: 0 of equal ones, about 1 of strangers.
 
-    Local means tell a cut from motion, under which all detail changes, too.
+    Local means tell a cut from motion, under which all detail changes, too. ``grain`` is what luma may stray by on a
+    plain ground, where pictures have nothing else.
     """
     a, b = a - int(a.mean()), b - int(b.mean())
-    energy = float((a * a).sum() + (b * b).sum())
-    return float(((a - b) ** 2).sum()) / energy if energy else 0.0
+    energy = float((a * a).sum() + (b * b).sum()) + 2.0 * a.size * (grain * _CELL * _CELL) ** 2
+    return float(((a - b) ** 2).sum()) / energy
 
 
 def scenes(frames: Sequence[Planes]) -> list[range]:
     """Runs of frames without a cut between them, in order."""
     means = [local_means(planes[0]) for planes in frames]
-    cuts = [t for t in range(1, len(frames)) if changed(means[t], means[t - 1]) > CUT]
+    grain = GRAIN * (1 if frames[0][0].dtype == np.uint8 else 4)
+    cuts = [t for t in range(1, len(frames)) if changed(means[t], means[t - 1], grain) > CUT]
     return [range(a, b) for a, b in zip([0, *cuts], [*cuts, len(frames)], strict=True)]
