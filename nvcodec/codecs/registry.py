@@ -15,7 +15,7 @@ CODECS: dict[str, tuple[int, str]] = {
     "intra": (4, "nvcodec.codecs.intra:IntraCodec"),
     "conditional": (5, "nvcodec.codecs.conditional:ConditionalCodec"),
 }
-AUTO = "stem"  # what --codec auto means: of ours the best pictures for the bytes and the seconds
+AUTO = "conditional"  # what --codec auto means: of ours the best pictures for the bytes and the seconds
 
 
 def register(name: str, codec_id: int, target: str) -> None:

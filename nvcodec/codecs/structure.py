@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from nvcodec.codecs.base import QUALITIES
 
-KEY_BONUS = 12  # steps of quality that a key frame is better by
+KEY_BONUS = 15  # steps of quality that a key frame is better by
 MINI_GROUP = 4  # frames from one anchor to the next in random access
 LONGEST_CHAIN = 33  # frames of low delay from a key frame on
-_LEVELS = (4, -4, -10)  # steps of quality of anchors, of frames between them, of frames between those
+_LEVELS = (4, -5, -12)  # steps of quality of anchors, of frames between them, of frames between those
 
 
 @dataclass(frozen=True)

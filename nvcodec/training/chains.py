@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nvcodec.codecs.goal_search import SKIP
 from nvcodec.codecs.motion_choice import choose_motion
 from nvcodec.codecs.structure import KEY_BONUS, Slot, low_delay, random_access
 from nvcodec.codecs.weights import Model
@@ -21,6 +22,8 @@ from nvcodec.format import Planes
 from nvcodec.models.conditional import ConditionalConfig, ConditionalModel
 from nvcodec.models.integer import straight_through
 from nvcodec.models.latent import ClipTerms
+from nvcodec.models.latent_coding import latent_symbols
+from nvcodec.models.latents import UNIT
 from nvcodec.models.planes import features_to_planes, planes_to_features
 from nvcodec.models.prior_network import History
 from nvcodec.models.quality import TOP_QUALITY
@@ -81,14 +84,18 @@ class ChainModel(ConditionalModel):
 
     @torch.no_grad()
     def _key(self, pictures: Three, quality: Tensor) -> Shown:
-        """Coded alone; its latents are rounded without the prior's means, which changes next to nothing."""
+        """Coded alone, exactly as a file has it: the prior of later frames reads these latents, too."""
         features, (height, width) = planes_to_features(*pictures), pictures[0].shape[1:]
-        intra = self._intra_on(str(features.device))
+        intra, levels = self._intra_on(str(features.device)), [int(each) for each in quality.tolist()]
         with self._precision(features):
-            latents = intra.parts.analysis(features, quality).float().round()
+            y = intra.parts.analysis(features, quality).float()
+        coded = [
+            latent_symbols(intra.parts, y[n : n + 1], (None, None), level, SKIP).y_hat for n, level in enumerate(levels)
+        ]
+        latents = torch.cat(coded).to(y.device).float() * (1 / UNIT)
+        with self._precision(features):
             out = intra.synthesis(latents, quality).float()
-        moved = [Moved(0, int(each)) for each in quality.tolist()]
-        return Shown(features_to_planes(out, height, width), None, latents, moved)
+        return Shown(features_to_planes(out, height, width), None, latents, [Moved(0, level) for level in levels])
 
     def _intra_on(self, device: str) -> Model:
         """The hidden model where the clips are, for it does not move with this one."""
