@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from nvcodec.codecs.base import QUALITIES, GroupSpec, Rest
 from nvcodec.codecs.dial import last_within
 from nvcodec.container import Unit
-from nvcodec.container.fields import uv
+from nvcodec.container.group import pack_table
 from nvcodec.models.prior_network import TABLES
 
 RATE_SLOPE = 0.065  # of log2 of the bytes, a step of quality
@@ -30,8 +30,8 @@ class Trial:
 
     @property
     def size(self) -> int:
-        """Bytes of the units and of their rows in the unit table, about."""
-        return sum(len(u.payload) + 1 + len(uv(len(u.payload))) + (not u.references) for u in self.units)
+        """Bytes of the units and of their rows in the unit table."""
+        return sum(len(u.payload) for u in self.units) + len(pack_table(self.units))
 
 
 Kind = TypeVar("Kind", bound=Trial)

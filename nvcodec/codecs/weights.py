@@ -66,9 +66,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def network(weights: Weights, name: str, made: Callable[[], Network], device: str) -> Network:
     """A part of a file's networks, frozen. Raises FormatError where the file holds none of it, or other tensors."""
+    part = weights.part(f"{name}.")
+    if not part:
+        raise FormatError(f"weights {weights.id.hex()} hold no {name}")
     with torch.device("meta"):
         module = made()
-    load_transform(module, weights.part(f"{name}."))
+    load_transform(module, part)
     return module.to(device).eval().requires_grad_(False)
 
 

@@ -100,7 +100,7 @@ def pack_group(group: Group) -> bytes:
     depends = 0 if group.depends_on is None else group.number - group.depends_on
     head = f.uv(group.number) + f.uv(group.first_frame) + f.uv(group.frame_count) + f.uv(depends)
     head += group.symbol_hash + group.picture_hash + pack_timing(make_timing(group.pts, group.durations))
-    head += f.blob(group.config, CONFIG_MAX, "a group's config") + f.uv(len(group.units)) + _pack_table(group.units)
+    head += f.blob(group.config, CONFIG_MAX, "a group's config") + f.uv(len(group.units)) + pack_table(group.units)
     if len(head) + 4 > HEAD_MAX:
         raise FormatError(f"group {group.number}: a head of {len(head)} bytes is longer than the format allows")
     return head + struct.pack("<I", crc32c(head)) + b"".join(unit.payload for unit in group.units)
@@ -125,7 +125,8 @@ def _validate(group: Group) -> None:
     _check_cover([(u.first, u.count) for u in group.units], group.frame_count)
 
 
-def _pack_table(units: list[Unit]) -> bytes:
+def pack_table(units: list[Unit]) -> bytes:
+    """The rows of units, which stand before their payloads."""
     out, end = bytearray(), 0
     for index, unit in enumerate(units):
         follows = unit.first == end or unit.count == 0
