@@ -50,6 +50,8 @@ def adopt(target: Path, given: dict[str, Any]) -> dict[str, Any]:
         return given
     with open_source(part) as file, suppress(FormatError):
         stored = _settings(NvcReader(file).metadata)
+        if given.get("codec", "auto") not in ("auto", stored.get("codec")):
+            return given  # another codec's settings mean nothing to this one; the comparison names it
         out = {field.name: given[field.name] for field in fields(EncodeSettings) if _chosen(field, given)}
         for field in fields(EncodeSettings):
             rivals = next((names for names in EXCLUSIVE if field.name in names), (field.name,))

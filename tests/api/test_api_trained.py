@@ -127,8 +127,8 @@ def _rgb(path: Path) -> np.ndarray:
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"preset": "fast"}, "--preset is for fitted codecs"),
-        ({"time_budget": 60.0}, "--time-budget is for fitted codecs"),
+        ({"preset": "fast"}, "--preset is not for stem"),
+        ({"time_budget": 60.0}, "--time-budget is not for stem"),
         ({"quality": 24.5}, "whole number"),
         ({"model": "xl"}, "no weights for model 'xl'"),
         ({"gof": 4000}, "--gof of stem is at most"),
