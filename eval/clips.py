@@ -35,7 +35,7 @@ QUICK_CLIPS = {  # the beginning of a file's name: what it stands for
     "davis_blackswan": "water, the largest of the six",
 }
 QUICK = StudySettings(
-    codecs=("hnerv:fast", "hnerv:medium", "stem"),
+    codecs=("hnerv:fast", "hnerv:medium", "stem", "conditional"),
     anchors=("x264", "x265", "svtav1"),
     qualities=(12, 32, 52),
     anchor_points=6,

@@ -23,7 +23,7 @@ EXAMPLES = (
     ("nvcodec train corpus/ run1 --seconds 8h", "single pictures, stage intra"),
     ("nvcodec train corpus/ run2 --stage inter --start-from run1 --seconds 8h", "then clips"),
     ("nvcodec train corpus/ run1 --seconds 8h --stop-after 1h", "a part of it, resumed by the same call"),
-    ("nvcodec train corpus/ run3 --model conditional-s --stage inter --frames 7 --seconds 8h", "predicted frames"),
+    ("nvcodec train corpus/ run3 --model conditional-s --stage inter --seconds 8h", "predicted frames"),
     ("python -m nvcodec.training pack videos/ corpus/", "before: cut videos and pictures into a corpus"),
     ("python -m nvcodec.training export run2 weights/", "after: weights that codecs take"),
 )
