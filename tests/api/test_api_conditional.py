@@ -109,8 +109,10 @@ def test_no_structure_is_the_encoders_choice(source, how, tmp_path):
 # goals
 
 
-@pytest.mark.parametrize("structure", [*STRUCTURES, None])
-@pytest.mark.parametrize("goal", [{"size": 6000}, {"bpp": 0.8}, {"psnr": 34.0}])
+@pytest.mark.parametrize(
+    ("structure", "goal"),
+    [("low-delay", {"size": 6000}), ("random-access", {"size": 6000}), (None, {"bpp": 0.8}), (None, {"psnr": 34.0})],
+)
 def test_goals(source, how, tmp_path, structure, goal):
     result = nvcodec.encode(source, tmp_path / "a.nvc", structure=structure, **how, **goal)
     assert result.goal_met and result.warnings == [], result.goal
@@ -122,7 +124,7 @@ def test_goals(source, how, tmp_path, structure, goal):
     assert nvcodec.verify(tmp_path / "a.nvc").ok
 
 
-@pytest.mark.parametrize("size", [1100, 1700, 2600, 3900])
+@pytest.mark.parametrize("size", [1100, 2600])
 def test_a_size_is_never_passed(source, how, tmp_path, size):
     result = nvcodec.encode(source, tmp_path / "a.nvc", size=size, **how)
     assert result.goal_met and result.bytes <= size
@@ -142,7 +144,7 @@ def test_a_size_takes_few_trials(source, how, tmp_path, monkeypatch):
 # resuming
 
 
-@pytest.mark.parametrize("goal", [{"quality": 30}, {"size": 6000}, {"psnr": 33.0}])
+@pytest.mark.parametrize("goal", [{"quality": 30}, {"size": 6000}])
 def test_resuming_gives_the_same_bytes(source, how, tmp_path, goal):
     target, first = tmp_path / "a.nvc", tmp_path / "first.nvc"
     nvcodec.encode(source, first, structure="random-access", **how, **goal)
@@ -206,7 +208,7 @@ def test_frames_by_index_are_the_whole_decodes(coded, structure):
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize("frames", [(0, 1), (3, 4), (4, 11), (6, None), (None, None), (-2, None)])
+@pytest.mark.parametrize("frames", [(3, 4), (4, 11), (-2, None)])
 def test_a_cut_out_has_the_frames_of_the_whole(coded, structure, frames, tmp_path):
     nvcodec.decode(coded[structure], tmp_path / "whole.y4m", threads=1)
     result = nvcodec.decode(coded[structure], tmp_path / "cut.y4m", frames=frames, threads=1)

@@ -20,7 +20,7 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from nvcodec.codecs.base import PRESETS, STRUCTURES, GroupPayload, GroupSpec
+from nvcodec.codecs.base import STRUCTURES, GroupPayload, GroupSpec
 from nvcodec.codecs.conditional_decoder import KEPT_PICTURES, REACH, ConditionalDecoder
 from nvcodec.codecs.conditional_group import parse_config
 from nvcodec.codecs.conditional_units import FramePayload, pack_payload, parse_payload
@@ -119,7 +119,7 @@ def test_predicted_frames_cost_less_than_alone(coded, crop, spec):
     assert payload.size < 0.6 * sum(alone)
 
 
-@pytest.mark.parametrize("preset", PRESETS[1:])
+@pytest.mark.parametrize("preset", ["fast", "slower"])
 def test_presets_try_more_and_end_no_worse(coded, crop, spec, preset):
     from nvcodec.codecs.conditional_encoder import EFFORTS, RATE_SLOPE
     from nvcodec.codecs.goal_search import PSNR_SLOPE
@@ -164,7 +164,7 @@ def test_a_cut_begins_with_a_key_frame(crop, spec, structure, at):
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_qualities_stay_on_the_dial(crop, spec, structure):
     clip, sizes, levels = crop(32, 32, 6), [], []
-    for quality in (0, 20, 40, 63):
+    for quality in (0, 30, 63):
         payload = CODEC.encode_group(clip, VideoFormat(32, 32), replace(spec, structure=structure, quality=quality))
         check(payload, clip, VideoFormat(32, 32))
         assert parse_config(payload.config).quality == quality == payload.notes["quality"]
@@ -178,7 +178,7 @@ def test_qualities_stay_on_the_dial(crop, spec, structure):
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize("target", [150, 300, 801, 1999, 9000])
+@pytest.mark.parametrize("target", [150, 801, 1999])
 def test_a_goal_of_bytes_is_never_passed(crop, spec, structure, target):
     """Nor is it with the rows of the unit table, which count in a file."""
     clip = crop(64, 48, 6)
@@ -225,7 +225,7 @@ def test_progress_is_told(crop, spec):
 # single frames
 
 
-@EXAMPLES(max_examples=12)
+@EXAMPLES(max_examples=8)
 @given(order=st.lists(st.integers(0, LENGTH - 1), min_size=1, max_size=9), structure=st.sampled_from(STRUCTURES))
 def test_frames_in_any_order_are_the_same(coded, order, structure):
     payload, _ = coded[structure]
@@ -497,7 +497,7 @@ def test_a_side_beyond_vectors(coded):
     one_line(LimitError, "16384", lambda: opened(payload, VideoFormat((1 << 14) + 16, 8), units))
 
 
-@EXAMPLES(max_examples=40)
+@EXAMPLES(max_examples=30)
 @given(
     structure=st.sampled_from(STRUCTURES), data=st.binary(max_size=80), at=st.integers(0, LENGTH - 1),
     flip=st.integers(0, 1 << 20), mask=st.integers(1, 255),
@@ -521,7 +521,7 @@ def test_any_bytes_decode_or_raise(coded, structure, data, at, flip, mask):
         decoder.planes(unit.first)
 
 
-@EXAMPLES(max_examples=100)
+@EXAMPLES(max_examples=80)
 @given(data=st.data(), structure=st.sampled_from(STRUCTURES))
 def test_any_references_decode_or_raise(coded, data, structure):
     """Units of one group put together in another way: the format's errors, or pictures of the right shape."""
