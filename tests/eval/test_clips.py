@@ -34,7 +34,7 @@ def test_the_six_clips_are_found_and_missing_ones_named(folder):
 
 def test_quick_is_six_clips_three_points_two_presets():
     settings = clips.settings_of(clips.parse(["folder", "--quick"]))
-    assert len(clips.QUICK_CLIPS) == 6 and len(settings.qualities) == 3 and len(settings.codecs) == 3
+    assert len(clips.QUICK_CLIPS) == 6 and len(settings.qualities) == 3 and len(settings.codecs) == 4
     assert {"x264", "x265", "svtav1"} <= set(settings.anchors)
 
 
