@@ -73,3 +73,9 @@ class GoalError(NvcodecError):
     """``--size``, ``--bpp`` or ``--psnr`` could not be met; the nearest result was kept."""
 
     exit_code = 11
+
+
+class WorkerError(NvcodecError):
+    """Processes that code groups kept dying; what was coded before is kept."""
+
+    exit_code = 13

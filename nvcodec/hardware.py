@@ -87,6 +87,15 @@ def pick_device(wish: str = "auto") -> str:
     return wish
 
 
+def devices(chosen: str) -> list[str]:
+    """What workers may take in turn: every GPU for "cuda", else the device alone."""
+    if chosen != "cuda":
+        return [chosen]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
 _EXACT = ("ieee", "none")  # values of torch's fp32_precision that leave float32 alone
 _pinning = threading.Lock()
 _pinned: list[tuple[Any, str, Any]] = []  # (object, attribute, the caller's value) while anything is pinned

@@ -110,6 +110,13 @@ class Budget:
         others = max(0, self.groups - self.spent_groups - 1)
         return None if left is None else left - others * (FEWEST_BYTES + GROUP_OVERHEAD)
 
+    def replan(self, groups: int) -> None:
+        """As many groups are to come as is known now; what a cut of a scene adds takes rows of the index."""
+        groups += self.spent_groups
+        if self.frames_total is not None:
+            self.fixed += max(0, groups - self.groups) * INDEX_ROW
+        self.groups = max(groups, self.groups)
+
     def end_at(self, frames: int) -> None:
         """The next group is the last: the source has ``frames`` frames, whatever it had said."""
         self.frames_total = frames

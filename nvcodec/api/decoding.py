@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nvcodec.api import files
-from nvcodec.api.groups import open_group
+from nvcodec.api.groups import GroupOpener, OpenGroup
+from nvcodec.api.parallel import ordered
 from nvcodec.api.settings import DecodeSettings, OnProgress, Progress
 from nvcodec.api.threads import cpu_threads
 from nvcodec.container import Group, StreamReader
@@ -20,6 +22,8 @@ from nvcodec.format import Packet
 from nvcodec.hardware import pick_device, tune_allocator
 from nvcodec.video import Picture, Writer
 from nvcodec.video.encoders import CONTAINERS
+
+Work = Callable[[], list[Picture] | list[Packet]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def decode(
     if not files.is_pipe(target) and Path(target).suffix.lower() not in CONTAINERS:
         raise UsageError(f"cannot tell the format of {target}; use one of {' '.join(CONTAINERS)}")
     tune_allocator()
-    with cpu_threads(chosen.threads):
+    with cpu_threads(chosen.threads, chosen.workers):
         return _Decode(source, target, chosen, on_progress).run()
 
 
@@ -80,6 +84,7 @@ class _Decode:
             part = None if files.is_stream(self.target) else files.private_part_path(self.target)
             try:
                 writer = self._writer(reader, part)
+                self.opener = GroupOpener(self.device, reader.limits)
                 self._write(reader, writer, total)
             except BaseException:
                 if part is not None:
@@ -126,45 +131,83 @@ class _Decode:
 
     def _write(self, reader: NvcReader | StreamReader, writer: Writer, total: int | None) -> None:
         with writer:
-            for item in self._items(reader):
-                if isinstance(item, Group):
-                    self._group(reader, item, writer, total)
-                elif self.settings.audio and self.cut is None:
+            for item in ordered(self._work(reader), self.settings.workers):
+                if isinstance(item[0], Picture):
+                    self._show(item, writer, total)
+                else:
                     writer.write_packets(item)
             if not self.frames:
                 reason = self.damaged[0] if self.damaged else "the stream has no whole group of frames"
                 kind = TruncatedError if reader.truncated and not self.damaged else DamagedError
                 raise kind(f"nothing could be decoded: {reason}")
 
+    def _work(self, reader: NvcReader | StreamReader) -> Iterator[tuple[int, Work]]:
+        """In the order of the file: calls that make pictures, and packets; with each, how many frames it stands for.
+
+        Symbols are decoded here, in order, because groups lean on each other; pictures are made in the calls: one by
+        one where a codec allows, because they are many, else a group at once.
+        """
+        for item in self._items(reader):
+            if not isinstance(item, Group):
+                if item and self.settings.audio and self.cut is None:
+                    yield 0, partial(list[Packet], item)
+                continue
+            opened, frames = self._opened(reader, item), self._wanted(item)
+            if opened is None or not frames:
+                continue
+            if opened.independent or self.settings.workers == 1:
+                yield from ((1, partial(_pictures, opened, [frame])) for frame in frames)
+            else:
+                yield len(frames), partial(_pictures, opened, list(frames))
+
     def _items(self, reader: NvcReader | StreamReader) -> Iterator[Group | list[Packet]]:
         if self.cut is None or isinstance(reader, StreamReader):
             yield from reader.iter_items()
             return
-        start, stop = self.cut
-        for index, entry in enumerate(reader.groups):
-            if entry.first_frame >= stop or entry.first_frame + entry.frame_count <= start:
-                continue
-            self.group_first = entry.first_frame
+        for index in sorted({at for shown in self._shown(reader) for at in self._chain(reader, shown)}):
+            self.group_first = reader.groups[index].first_frame
             try:
                 yield reader.read_group(index)
             except DamagedError as error:
                 self.damaged.append(str(error))
 
-    def _group(self, reader: NvcReader | StreamReader, group: Group, writer: Writer, total: int | None) -> None:
+    def _shown(self, reader: NvcReader) -> list[int]:
+        """Indices of the groups that hold frames of the cut-out."""
+        assert self.cut is not None
+        start, stop = self.cut
+        return [
+            index
+            for index, entry in enumerate(reader.groups)
+            if entry.first_frame < stop and entry.first_frame + entry.frame_count > start
+        ]
+
+    def _chain(self, reader: NvcReader, index: int) -> list[int]:
         try:
-            opened = open_group(reader.header, group, self.device, reader.limits)
+            return reader.chain(index)
         except DamagedError as error:
             self.damaged.append(str(error))
-            return
-        frames = range(group.frame_count)
-        if self.cut is not None:
-            start, stop = self.cut
-            frames = range(max(0, start - self.group_first), min(group.frame_count, stop - self.group_first))
-        for frame in frames:
-            writer.write(self._rebased(opened.picture(frame)))
+            return []
+
+    def _opened(self, reader: NvcReader | StreamReader, group: Group) -> OpenGroup | None:
+        try:
+            return self.opener.open(reader.header, group)
+        except DamagedError as error:
+            self.damaged.append(str(error))
+            return None
+
+    def _wanted(self, group: Group) -> range:
+        """Frames of the group to show."""
+        if self.cut is None:
+            return range(group.frame_count)
+        start, stop = self.cut
+        return range(max(0, start - self.group_first), min(group.frame_count, stop - self.group_first))
+
+    def _show(self, pictures: list[Picture], writer: Writer, total: int | None) -> None:
+        for picture in pictures:
+            writer.write(self._rebased(picture))
             self.frames += 1
             if self.on_progress is not None:
-                self.on_progress(Progress(self.frames, total, group.number, seconds=time.monotonic() - self.started))
+                self.on_progress(Progress(self.frames, total, seconds=time.monotonic() - self.started))
 
     def _rebased(self, picture: Picture) -> Picture:
         """A cut-out starts at time zero."""
@@ -173,6 +216,10 @@ class _Decode:
         if self.first_pts is None:
             self.first_pts = picture.pts
         return Picture(*picture.planes, picture.pts - self.first_pts, picture.duration)
+
+
+def _pictures(opened: OpenGroup, frames: list[int]) -> list[Picture]:
+    return [opened.picture(frame) for frame in frames]
 
 
 def resolve_range(frames: tuple[int | None, int | None], count: int) -> tuple[int, int]:

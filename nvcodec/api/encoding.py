@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,23 +16,28 @@ from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
 from nvcodec.api.costs import check_size, level_for, level_of_trained
-from nvcodec.api.families import check_family, group_frames, quality_of, weights_digest
-from nvcodec.api.grouping import cut, group_lengths
+from nvcodec.api.families import check_family, group_frames, key_distance, quality_of, weights_digest
+from nvcodec.api.grouping import Cutter, Piece, group_lengths
+from nvcodec.api.groups import open_after
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.rate_model import RateModel
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
-from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, skip_written
+from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, without_written
 from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings, OnProgress
+from nvcodec.api.tags import Tag, group_of
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
-from nvcodec.codecs.base import GroupPayload, GroupSpec, Rest
+from nvcodec.api.workers import engine_for
+from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Rest, may_lean
 from nvcodec.codecs.registry import AUTO, get_codec
-from nvcodec.container import Group, SequenceHeader, Writer
 from nvcodec.container import Reader as NvcReader
+from nvcodec.container import SequenceHeader, Writer
 from nvcodec.container.timing import timing_size
 from nvcodec.container.writer import group_size
-from nvcodec.engines.job import GroupJob, run_in_process
+from nvcodec.engines.engine import Engine
+from nvcodec.engines.job import GroupJob
+from nvcodec.engines.schedule import Task, run_chains
 from nvcodec.errors import InputError, ResumeError, UsageError
 from nvcodec.hardware import fast_precision, pick_device, tune_allocator
 from nvcodec.video import Picture, Reader, SourceInfo, probe
@@ -87,8 +93,11 @@ class _Encode:
         self.codec = AUTO if settings.codec == "auto" else settings.codec
         self.info: SourceInfo | None = None if files.is_stream(source) else probe(source)
         self.writer: Writer | None = None
+        self.read = 0  # frames
+        self.notes: list[str] = []  # warnings of our own
         self.tally, self.rates = Tally(), RateModel()
         self.near: float | None = None  # quality of the group before: where a search for the next one's begins
+        self.state: GroupState | None = None  # of the group before, if the next one may lean on it
 
     def run(self, resume: bool, overwrite: bool) -> EncodeResult:
         if resume and (files.is_stream(self.source) or files.is_stream(self.target)):
@@ -122,8 +131,12 @@ class _Encode:
         fmt = self.format = reader.format
         check_size(fmt)
         total = self.info.frame_count if self.info else None
-        self.gof = group_frames(get_codec(self.codec), self.settings, fmt)
-        self.lengths = group_lengths(total, self.gof, even=self.settings.gof is None) if total else []
+        codec = get_codec(self.codec)
+        self.gof = group_frames(codec, self.settings, fmt)
+        keyint, scenes = key_distance(codec, self.settings, self.gof), self.codec != "intra"
+        even = self.settings.gof is None and bool(total)
+        even = even and group_lengths(total or 0, self.gof) != group_lengths(total or 0, self.gof, even=False)
+        self.cutter = Cutter(self.gof, keyint, total, even, scenes)
         self.metadata = {
             "encoder": f"nvcodec {__version__}",
             "settings": json.dumps(self._resolved(total)),
@@ -134,18 +147,18 @@ class _Encode:
         self.reporter = Reporter(self.on_progress, self.started, total, self.feed)
         start = self._start(io.BytesIO(), reader, level=0)
         sizes = start.bytes_written - start.passthrough_bytes, start.passthrough_bytes
-        groups = max(1, len(self.lengths))
+        groups = max(1, len(self.cutter.lengths()))
         self.budget = Budget.of(self.settings, fmt, total, groups, sizes, self.feed, self.started)
 
     def _resolved(self, total: int | None) -> dict[str, str]:
         """All that decides the bytes beside the source: what was chosen, and what this machine makes of it."""
         weights = weights_digest(get_codec(self.codec), self.settings)
-        alike = not total or self.lengths == group_lengths(total, self.gof, even=False)
         return {
             **self.settings.described(),
             "codec": self.codec,
             **({"weights": weights} if weights else {}),
-            "gof": str(self.gof) if alike else f"{self.gof} at most, even",
+            "gof": f"{self.gof} at most, even" if self.cutter.even else str(self.gof),
+            **({"keyint": str(self.cutter.keyint)} if self.cutter.keyint > self.gof else {}),
             "threads": str(self.threads),
             "device": self.device.partition(":")[0],
             "precision": self.precision,
@@ -153,19 +166,18 @@ class _Encode:
         }
 
     def _groups(self, reader: Reader, file: BinaryIO, old: NvcReader | None) -> None:
-        pictures = iter(reader)
+        pieces = self.cutter.pieces(iter(reader))
         if old is not None:
-            skip_written(pictures, self.feed, old)
+            pieces = without_written(pieces, self.feed, old)
             self._remember(old)
             self.writer = Writer.resume(file, old)  # last, because ``old`` reads by moving the file's position
             self.reporter.frames_done = self.writer.frame_count
             for entry in old.groups:
                 self.budget.spend(entry.length, entry.frame_count)
-        for group, last in cut(pictures, self.lengths[len(old.groups) if old else 0 :], self.gof):
-            if last:  # the packets at the end were read with it, too
-                total = self.reporter.frames_total = self.reporter.frames_done + len(group)
-                self.budget.end_at(total)
-            self._code(group, reader, file)
+        with engine_for(self.settings, get_codec(self.codec), self.threads, self.device, self.notes) as engine:
+            tasks = self._tasks(pieces, engine.slots == 1)
+            for task, payload in run_chains(tasks, engine, self.reporter.on_status(lambda: self.writer)):
+                self._take(task, self._within_goal(task, payload, engine), reader, file)
         if self.writer is None:
             raise InputError(f"{self.source} holds no frames")
         self.writer.write_packets(self.feed.take())
@@ -174,48 +186,62 @@ class _Encode:
 
     def _remember(self, old: NvcReader) -> None:
         """What the groups of a file that is gone on with say of those to come."""
+        codec = get_codec(self.codec)
         for number, entry in enumerate(old.groups):
             head = old.read_head(number)
-            self.near = quality_of(get_codec(self.codec), head.config, self.format)
+            self.near = quality_of(codec, head.config, self.format)
             if self.near is not None:
                 size = len(head.config) + sum(unit.length for unit in head.units)
                 self.rates.add(size, entry.frame_count, self.near)
+        if may_lean(codec) and old.groups:
+            self.state = open_after(old, len(old.groups) - 1).state
 
-    def _code(self, pictures: list[Picture], reader: Reader, file: BinaryIO) -> None:
-        packets = self.feed.take()
-        payload = self._fitted(pictures)
+    def _tasks(self, pieces: Iterator[Piece], alone: bool) -> Iterator[Task]:
+        """The groups as jobs; with one slot (``alone``), each is planned when the one before it has been taken."""
+        for number, piece in enumerate(pieces):
+            if piece.last:  # the packets at the end were read with it, too
+                total = self.reporter.frames_total = self.read + len(piece.pictures)
+                self.budget.end_at(total)
+            else:
+                self.budget.replan(1 + len(self.cutter.lengths()))
+            self.read += len(piece.pictures)
+            key = piece.key or not may_lean(get_codec(self.codec))
+            planes, spec = [p.planes for p in piece.pictures], self._spec(piece.pictures)
+            before = self.state if not key and (alone or number == 0) else None  # else the engine knows it
+            job = GroupJob(self.codec, planes, self.format, spec, self.threads, before)
+            yield Task(job, key, Tag.of(piece.pictures, self.feed.take()))
+
+    def _take(self, task: Task, payload: GroupPayload, reader: Reader, file: BinaryIO) -> None:
+        """Write a coded group."""
+        tag: Tag = task.tag
+        frames = len(tag.pts)
+        self.state = payload.state
         self.near = payload.notes.get("quality")
         if self.near is not None:
-            self.rates.add(payload.size, len(pictures), self.near)
-        writer = self.writer = self.writer or self._open_writer(payload, reader, file, len(pictures))
-        writer.write_packets(packets)
+            self.rates.add(payload.size, frames, self.near)
+        writer = self.writer = self.writer or self._open_writer(payload, reader, file, frames)
+        writer.write_packets(tag.packets)
         before = writer.bytes_written
-        writer.write_group(_group(payload, pictures, writer))
+        writer.write_group(group_of(payload, tag, writer))
         files.sync(file)
-        self.budget.spend(writer.bytes_written - before, len(pictures))
-        self.tally.add(payload, len(pictures), writer.group_count - 1)
-        self.reporter.group_done(payload, len(pictures), writer)
+        self.budget.spend(writer.bytes_written - before, frames)
+        self.tally.add(payload, frames, writer.group_count - 1)
+        self.reporter.group_done(payload, frames, writer)
 
-    def _fitted(self, pictures: list[Picture]) -> GroupPayload:
-        """The group coded, again where it came out larger than the rest of the goal allows."""
-        spec = self._spec(pictures)
-        payload = self._run(pictures, spec)
-        most = self.budget.most_for(self.feed)
+    def _within_goal(self, task: Task, payload: GroupPayload, engine: Engine) -> GroupPayload:
+        """The group, coded again where it came out larger than the rest of the goal allows."""
+        spec, most = task.job.spec, self.budget.most_for(self.feed)
         for _ in range(RETRIES):
-            over = 0 if most is None else group_size(_group(payload, pictures, self.writer)) - most
+            over = 0 if most is None else group_size(group_of(payload, task.tag, self.writer)) - most
             if over <= 0 or spec.target_bytes is None or spec.target_bytes == 1:
                 break
             if payload.filled and not payload.goal_met:
                 break  # nothing smaller can be made
             room = max(1, min(spec.target_bytes, payload.size) - over - RETRY_MARGIN)
             spec = replace(spec, target_bytes=room, rest=None)
-            again = self._run(pictures, spec)
+            again = engine.submit(replace(task.job, spec=spec), self.reporter.fitting(task, self.writer)).result()
             payload = again if again.size < payload.size else payload
         return payload
-
-    def _run(self, pictures: list[Picture], spec: GroupSpec) -> GroupPayload:
-        job = GroupJob(self.codec, [p.planes for p in pictures], self.format, spec, self.threads)
-        return run_in_process(job, self.reporter.fitting(len(pictures), self.writer))
 
     def _spec(self, pictures: list[Picture]) -> GroupSpec:
         chosen, frames = self.settings, len(pictures)
@@ -259,14 +285,5 @@ class _Encode:
         assert self.writer is not None
         seconds = time.monotonic() - self.started
         return make_result(
-            self.target, self.settings, self.writer, self.tally, self.budget, list(reader.warnings), seconds
+            self.target, self.settings, self.writer, self.tally, self.budget, [*reader.warnings, *self.notes], seconds
         )
-
-
-def _group(payload: GroupPayload, pictures: list[Picture], writer: Writer | None) -> Group:
-    """The payload as the group that follows on ``writer``'s."""
-    number, first = (writer.group_count, writer.frame_count) if writer else (0, 0)
-    return Group(
-        number, first, len(pictures), None, payload.config, payload.units, payload.symbol_hash,
-        payload.picture_hash, [p.pts for p in pictures], [p.duration for p in pictures],
-    )  # fmt: skip

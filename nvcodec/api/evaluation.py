@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.api import files
-from nvcodec.api.groups import open_group
+from nvcodec.api.groups import GroupOpener
 from nvcodec.api.settings import OnProgress, Progress
 from nvcodec.api.threads import cpu_threads
 from nvcodec.container import Group
@@ -66,10 +66,11 @@ class _Evaluation:
 
     def run(self) -> dict[str, Any]:
         pictures = enumerate(self.source)
+        opener = GroupOpener(self.device, self.reader.limits)
         for group in self._groups():
             started = time.perf_counter()
             try:
-                opened = open_group(self.reader.header, group, self.device, self.reader.limits)
+                opened = opener.open(self.reader.header, group)
             except DamagedError as error:
                 self.damaged.append(str(error))
                 continue

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from nvcodec.api.grouping import default_gof
-from nvcodec.api.settings import EncodeSettings
-from nvcodec.codecs.base import Codec, TrainedCodec
+from nvcodec.api.settings import KEYINT, EncodeSettings
+from nvcodec.codecs.base import Codec, TrainedCodec, may_lean
 from nvcodec.codecs.registry import has_effort
 from nvcodec.codecs.weights import weights_digest as files_digest
 from nvcodec.container.limits import DEFAULT
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
+
+LEAN_BY_DEFAULT = {"nirvana": 16}  # codecs whose groups lean unless told otherwise, and frames of a group
 
 
 def trained(codec: Codec) -> TrainedCodec | None:
@@ -24,6 +26,12 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
     """
     if chosen.structure is not None and codec.name != "conditional":
         raise UsageError(f"--structure is for codec conditional: {codec.name} has no choice")
+    if chosen.keyint is not None and not may_lean(codec):
+        raise UsageError(
+            f"--keyint is for fitted codecs: groups of {codec.name} all stand alone, --gof sets their length"
+        )
+    if chosen.keyint is not None and chosen.gof is not None and chosen.keyint < chosen.gof:
+        raise UsageError(f"--keyint is at least --gof ({chosen.gof}), not {chosen.keyint}")
     if codec.family != "trained":
         if chosen.model is not None:
             raise UsageError("fitted codecs have no --model: the network's size follows from quality or goal")
@@ -47,12 +55,20 @@ def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
     """Most frames of a group. Raises :class:`UsageError` for more than readers take by default."""
     files = trained(codec)
     if files is None:
-        return chosen.gof or default_gof(fmt)
+        gof = chosen.gof or (LEAN_BY_DEFAULT.get(codec.name) or default_gof(fmt))
+        return gof if chosen.keyint is None else min(gof, chosen.keyint)
     numbers = files.coded_numbers(chosen.model, fmt)
     most = max(1, min(DEFAULT.frames, DEFAULT.parameters // numbers))
     if chosen.gof is not None and chosen.gof > most:
         raise UsageError(f"--gof of {codec.name} is at most {most} for pictures of {fmt.width}x{fmt.height}")
     return chosen.gof or min(files.usual_frames, most)
+
+
+def key_distance(codec: Codec, chosen: EncodeSettings, gof: int) -> int:
+    """Most frames from one point where decoding can start to the next."""
+    if not may_lean(codec):
+        return gof
+    return chosen.keyint or (max(gof, KEYINT) if codec.name in LEAN_BY_DEFAULT else gof)
 
 
 def weights_digest(codec: Codec, chosen: EncodeSettings) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nvcodec.codecs.base import Codec, GroupDecoder
+from nvcodec.codecs.base import Codec, GroupDecoder, GroupState, may_lean
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.registry import codec_name, get_codec
 from nvcodec.container import Group, SequenceHeader, check_cost
+from nvcodec.container import Reader as NvcReader
 from nvcodec.container.limits import DEFAULT, Limits
-from nvcodec.errors import DamagedError
+from nvcodec.errors import DamagedError, FormatError
 from nvcodec.video import Picture
 
 
@@ -19,6 +20,16 @@ class OpenGroup:
 
     group: Group
     decoder: GroupDecoder
+
+    @property
+    def state(self) -> GroupState | None:
+        """For a group that leans on this one."""
+        return getattr(self.decoder, "state", None)
+
+    @property
+    def independent(self) -> bool:
+        """Whether frames may be made in several threads at once."""
+        return bool(getattr(self.decoder, "independent", False))
 
     def picture(self, frame: int) -> Picture:
         """Frame ``frame`` of the group, 0-based."""
@@ -32,14 +43,66 @@ class OpenGroup:
         return pictures.digest()
 
 
-def open_group(header: SequenceHeader, group: Group, device: str = "cpu", limits: Limits = DEFAULT) -> OpenGroup:
+class GroupOpener:
+    """Opens groups in the order of the stream, and keeps of the latest what the next one may lean on."""
+
+    def __init__(self, device: str = "cpu", limits: Limits = DEFAULT) -> None:
+        self._device, self._limits = device, limits
+        self._latest: tuple[int, GroupState | None] | None = None  # number and state
+
+    def start_from(self, opened: OpenGroup) -> None:
+        """As if it had opened this group."""
+        self._latest = opened.group.number, opened.state
+
+    def open(self, header: SequenceHeader, group: Group) -> OpenGroup:
+        """As :func:`open_group`; DamagedError for a group whose support was not opened just before."""
+        latest, self._latest = self._latest, None
+        previous = None
+        if group.depends_on is not None:
+            if latest is None or latest[0] != group.depends_on:
+                raise DamagedError(
+                    f"group {group.number} leans on group {group.depends_on}, which could not be decoded"
+                )
+            previous = latest[1]
+        opened = open_group(header, group, self._device, self._limits, previous)
+        self._latest = group.number, opened.state
+        return opened
+
+
+def open_group(
+    header: SequenceHeader,
+    group: Group,
+    device: str = "cpu",
+    limits: Limits = DEFAULT,
+    previous: GroupState | None = None,
+) -> OpenGroup:
     """Check the cost, decode the symbols, compare their hash (where the stream has one).
 
-    Raises LimitError (before allocating), FormatError, DamagedError, UnsupportedError.
+    ``previous`` is the state of the group that it leans on. Raises LimitError (before allocating), FormatError,
+    DamagedError, UnsupportedError.
     """
     codec: Codec = get_codec(codec_name(header.codec_id))
     check_cost(codec.cost(group.config, header.format, group.frame_count), limits)
-    decoder = codec.open_group(group.config, group.units, header.format, group.frame_count, device)
+    before = () if group.depends_on is None else (previous,)
+    if before and not may_lean(codec):
+        raise FormatError(f"groups of codec {codec.name} stand alone, but {group.number} leans on {group.depends_on}")
+    decoder = codec.open_group(group.config, group.units, header.format, group.frame_count, device, *before)
     if any(group.symbol_hash) and decoder.symbol_hash != group.symbol_hash:  # all zeros: none was given
         raise DamagedError(f"group {group.number}: the decoded symbols do not match their hash")
     return OpenGroup(group, decoder)
+
+
+def open_after(
+    reader: NvcReader, index: int, open_now: tuple[int, OpenGroup] | None = None, device: str = "cpu"
+) -> OpenGroup:
+    """Group ``index`` of a file, through all that it leans on, or from the one of these that is ``open_now``.
+
+    Raises what :func:`open_group` does.
+    """
+    opener, needed = GroupOpener(device, reader.limits), reader.chain(index)
+    if open_now is not None and open_now[0] in needed:
+        opener.start_from(open_now[1])
+        needed = needed[needed.index(open_now[0]) + 1 :]
+    for at in needed:
+        opened = opener.open(reader.header, reader.read_group(at))
+    return opened

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.api import files
-from nvcodec.api.groups import open_group
+from nvcodec.api.groups import GroupOpener
 from nvcodec.api.settings import OnProgress, Progress
 from nvcodec.codecs.registry import codec_name, get_codec
 from nvcodec.container import GroupEntry
@@ -102,22 +102,25 @@ def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyR
             reader = NvcReader(file)
         report.chunks = sum(1 for _ in reader.verify())
         report.groups = len(reader.groups)
+        opener = GroupOpener(limits=reader.limits)
         for index in range(len(reader.groups)):
-            _verify_group(reader, index, report, on_progress)
+            _verify_group(reader, index, opener, report, on_progress)
         report.damage = list(dict.fromkeys([*(d.message for d in reader.damage), *report.damage]))
         report.unreadable = list(dict.fromkeys(report.unreadable))
         report.truncated = reader.truncated
     return report
 
 
-def _verify_group(reader: NvcReader, index: int, report: VerifyReport, on_progress: OnProgress | None) -> None:
+def _verify_group(
+    reader: NvcReader, index: int, opener: GroupOpener, report: VerifyReport, on_progress: OnProgress | None
+) -> None:
     entry = reader.groups[index]
     if on_progress is not None:
         on_progress(Progress(entry.first_frame, reader.frame_count, index))
     if entry.damaged or any(damage.offset == entry.offset for damage in reader.damage):
         return
     try:
-        opened = open_group(reader.header, reader.read_group(index), limits=reader.limits)
+        opened = opener.open(reader.header, reader.read_group(index))
     except UnsupportedError as error:
         report.unreadable.append(str(error))
         return

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.api import files
-from nvcodec.api.groups import OpenGroup, open_group
+from nvcodec.api.groups import OpenGroup, open_after
 from nvcodec.container import Reader as NvcReader
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
@@ -71,7 +71,7 @@ class Video:
         index = self._index(index)
         number = self._reader.group_of_frame(index)
         if self._open is None or self._open[0] != number:
-            self._open = number, open_group(self._reader.header, self._reader.read_group(number), self._device)
+            self._open = number, open_after(self._reader, number, self._open, self._device)
         return self._open[1].picture(index - self._reader.groups[number].first_frame)
 
     def _index(self, index: int) -> int:

@@ -10,6 +10,7 @@ from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.settings import OnProgress, Progress
 from nvcodec.codecs.base import GroupPayload
 from nvcodec.container import Writer
+from nvcodec.engines.schedule import Task
 from nvcodec.fitting.fit import FitStatus
 
 REPORT_EVERY = 0.2  # seconds between progress reports
@@ -26,24 +27,30 @@ class Reporter:
     frames_done: int = 0
     last: float = 0.0
 
-    def fitting(self, frames: int, writer: Writer | None) -> Callable[[FitStatus], None] | None:
-        """For a group of ``frames``; ``writer`` holds those before it."""
+    def on_status(self, writer: Callable[[], Writer | None]) -> Callable[[Task, FitStatus], None] | None:
+        """For :func:`nvcodec.engines.schedule.run_chains`; ``writer`` gives what holds the groups before."""
         if self.on_progress is None:
             return None
+        return lambda task, status: self._fit_report(task, status, writer())
 
-        def report(status: FitStatus) -> None:
-            if time.monotonic() - self.last < REPORT_EVERY:
-                return
-            self._report(
-                self.frames_done + int(frames * status.progress),
-                writer,
-                status.progress,
-                status.step,
-                status.psnr or None,  # 0: not known yet
-                self._predict(writer, status.bits / 8, frames),
-            )
+    def fitting(self, task: Task, writer: Writer | None) -> Callable[[FitStatus], None] | None:
+        """For one job; ``writer`` holds the groups before it."""
+        if self.on_progress is None:
+            return None
+        return lambda status: self._fit_report(task, status, writer)
 
-        return report
+    def _fit_report(self, task: Task, status: FitStatus, writer: Writer | None) -> None:
+        if time.monotonic() - self.last < REPORT_EVERY:
+            return
+        frames = len(task.tag.pts)
+        self._report(
+            self.frames_done + int(frames * status.progress),
+            writer,
+            status.progress,
+            status.step,
+            status.psnr or None,  # 0: not known yet
+            self._predict(writer, status.bits / 8, frames),
+        )
 
     def group_done(self, payload: GroupPayload, frames: int, writer: Writer) -> None:
         self.frames_done += frames

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nvcodec.api.files import check_free, named, open_source, part_path
+from nvcodec.api.grouping import Piece
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.settings import EncodeSettings
 from nvcodec.container import Reader as NvcReader
 from nvcodec.errors import FormatError, ResumeError, TruncatedError
-from nvcodec.video import Picture
 
 
 def check_same(old: NvcReader, metadata: dict[str, str]) -> NvcReader:
@@ -127,10 +127,20 @@ def _settings(metadata: dict[str, str]) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def skip_written(pictures: Iterator[Picture], feed: PacketFeed, old: NvcReader) -> None:
-    """Read past the frames and packets that ``old`` holds."""
+def without_written(pieces: Iterator[Piece], feed: PacketFeed, old: NvcReader) -> Iterator[Piece]:
+    """The groups that ``old`` does not hold yet. All are cut from the beginning, so that they are cut as they were.
+
+    Raises :class:`ResumeError` where the source does not have what ``old`` has.
+    """
     feed.skip(old)
-    for done in range(old.frame_count):
-        if next(pictures, None) is None:
-            raise ResumeError(f"cannot resume: the source ends after {done} frames, the part has {old.frame_count}")
+    done = 0
+    for entry in old.groups:
+        piece = next(pieces, None)
+        done += len(piece.pictures) if piece else 0
+        if done != entry.first_frame + entry.frame_count:
+            raise ResumeError(
+                f"cannot resume: the part's groups end at frame {entry.first_frame + entry.frame_count}, "
+                f"the source's at frame {done}"
+            )
         feed.pull()
+    return pieces

@@ -17,6 +17,9 @@ from nvcodec.errors import UsageError
 
 DEFAULT_PRESET = "medium"
 DEFAULT_QUALITY = 32.0
+KEYINT = 96  # frames, of codecs that lean by default
+ENGINES = ("local", "ray")
+MOST_WORKERS = 256
 
 
 def option(default: Any, help: str, **extra: Any) -> Any:
@@ -39,7 +42,12 @@ class EncodeSettings:
         choices=PRESETS,
     )
     time_budget: float | None = option(None, "encode within this time (90s, 5m, 1h); not stem, intra", parse="duration")
-    gof: int | None = option(None, "frames per group; each decodes alone (default: by codec, length and size)")
+    gof: int | None = option(None, "frames per group, at most (default: by codec, length and size)")
+    keyint: int | None = option(
+        None,
+        "frames between points where decoding can start, at most; groups between lean on the one before, fitted codecs "
+        f"(default: {KEYINT} for nirvana, else every group)",
+    )
     structure: str | None = option(
         None,
         f"how frames lean on each other, codec conditional: {', '.join(STRUCTURES)} (default: what suits each group)",
@@ -47,7 +55,9 @@ class EncodeSettings:
     )
     model: str | None = option(None, "of a trained codec: a size, or a file of weights (default: s)")
     seed: int = option(0, "seed of every random choice")
-    threads: int | None = option(None, "CPU threads (default: all cores)")
+    threads: int | None = option(None, "CPU threads of each worker (default: all cores)")
+    workers: int = option(1, "processes that encode chains of groups side by side, same bytes from any number")
+    engine: str = option("local", f"where workers run: {', '.join(ENGINES)} (needs nvcodec[ray])", choices=ENGINES)
     device: str = option("auto", "auto, cpu or cuda")
     audio: bool = option(True, "pass audio, subtitles and attachments through")
 
@@ -61,12 +71,15 @@ class EncodeSettings:
             raise UsageError(f"no preset {self.preset!r}; there are: {', '.join(PRESETS)}")
         if self.structure is not None and self.structure not in STRUCTURES:
             raise UsageError(f"no structure {self.structure!r}; there are: {', '.join(STRUCTURES)}")
+        if self.engine not in ENGINES:
+            raise UsageError(f"no engine {self.engine!r}; there are: {', '.join(ENGINES)}")
         self._check_ranges()
 
     def _check_ranges(self) -> None:
         bounds: dict[str, tuple[float, float]] = {
             "quality": (0, QUALITIES - 1), "bpp": (1e-5, 48), "size": (200, 1 << 50), "psnr": (5, 70),
-            "time_budget": (1, 100_000_000), "gof": (1, 4096), "seed": (0, 2**31 - 1), "threads": (1, 1024),
+            "time_budget": (1, 100_000_000), "gof": (1, 4096), "keyint": (1, 1 << 20),
+            "workers": (1, MOST_WORKERS), "seed": (0, 2**31 - 1), "threads": (1, 1024),
         }  # fmt: skip
         for name, (low, high) in bounds.items():
             value = getattr(self, name)
@@ -75,7 +88,7 @@ class EncodeSettings:
 
     def described(self) -> dict[str, str]:
         """What decides the bytes, as text, defaults filled in: kept in the file, and compared by ``--resume``."""
-        skip = {"device"}
+        skip = {"device", "workers", "engine"}  # they change no byte
         resolved = asdict(self)
         if self.preset is None and self.time_budget is None and has_effort(get_codec(self.codec)):
             resolved["preset"] = DEFAULT_PRESET
@@ -101,8 +114,13 @@ class DecodeSettings:
     vcodec: str | None = option(None, "encoder of the output (default: libx264 near-lossless for mp4, ffv1 for mkv)")
     crf: float | None = option(None, "quality of that encoder")
     audio: bool = option(True, "mux passed-through tracks back")
-    threads: int | None = option(None, "CPU threads (default: all cores)")
+    threads: int | None = option(None, "CPU threads of each worker (default: all cores, shared)")
+    workers: int = option(1, "threads that make pictures side by side")
     device: str = option("auto", "auto, cpu or cuda")
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise UsageError(f"--workers is 1 to {MOST_WORKERS}, not {self.workers}")
 
 
 @dataclass(frozen=True)

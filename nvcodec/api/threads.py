@@ -11,8 +11,10 @@ from nvcodec.hardware import cpu_count
 
 
 @contextmanager
-def cpu_threads(wanted: int | None) -> Iterator[int]:
+def cpu_threads(wanted: int | None, workers: int = 1) -> Iterator[int]:
     """Let torch use ``wanted`` threads (default: every core that this process may use) inside the block.
+
+    With several ``workers``, that is for each of them; by default they share the cores.
 
     Raises :class:`UsageError` for a number below 1.
     """
@@ -22,7 +24,7 @@ def cpu_threads(wanted: int | None) -> Iterator[int]:
         raise UsageError(f"--threads is at least 1, not {wanted}")
 
     before = torch.get_num_threads()
-    count = wanted or (before if "OMP_NUM_THREADS" in os.environ else cpu_count())
+    count = wanted or max(1, (before if "OMP_NUM_THREADS" in os.environ else cpu_count()) // workers)
     torch.set_num_threads(count)
     try:
         yield count

@@ -20,6 +20,7 @@ MEANINGS: dict[int, str] = {
     errors.ResumeError.exit_code: "OUT.part is of another source or settings, in use, or missing",
     errors.GoalError.exit_code: "--size, --bpp or --psnr could not be met; the nearest result was kept",
     errors.StudyError.exit_code: "points of a study failed; the others were kept, the same call tries again",
+    errors.WorkerError.exit_code: "workers kept being killed, out of memory mostly; what was coded is kept in OUT.part",
     HUNG_UP: "the terminal was closed (SIGHUP); what was coded is kept in OUT.part",
     INTERRUPTED: "stopped by Ctrl-C; what was coded is kept in OUT.part, what was measured in OUT, a training in RUN",
     PIPE_CLOSED: "the reader of the output pipe has gone",

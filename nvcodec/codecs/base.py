@@ -34,6 +34,14 @@ class Rest:
     log2_rate: float | None = None  # bytes a frame at quality 0, from the groups before; None: like this group
 
 
+class GroupState(Protocol):
+    """What a group leaves to those that lean on it: all that its decoder knows of it and they may need."""
+
+    def digest(self) -> bytes:
+        """8 bytes that tell it from any other."""
+        ...
+
+
 @dataclass(frozen=True)
 class GroupSpec:
     """Everything that decides a group's bytes beside its frames."""
@@ -67,6 +75,8 @@ class GroupPayload:
     seconds: float = 0.0
     modelled_bytes: float = 0.0  # what fitting saw at its end; apart where a goal changed the steps afterwards
     notes: dict[str, float] = field(default_factory=dict)
+    leans: bool = False  # it decodes with the state of the group before only
+    state: GroupState | None = None  # for the group after it; None where the codec's groups all stand alone
 
     @property
     def size(self) -> int:
@@ -74,8 +84,17 @@ class GroupPayload:
         return len(self.config) + sum(len(unit.payload) for unit in self.units)
 
 
+def may_lean(codec: Codec) -> bool:
+    """Whether the codec's groups may lean on the one before."""
+    return bool(getattr(codec, "leans", False))
+
+
 class GroupDecoder(Protocol):
-    """A group ready to show any of its frames."""
+    """A group ready to show any of its frames.
+
+    It may have ``state``, for a group that leans on this one, and ``independent = True``, if ``planes`` may run in
+    several threads at once.
+    """
 
     symbol_hash: bytes  # of the decoded symbols, to be compared with the stream's
 
@@ -85,7 +104,11 @@ class GroupDecoder(Protocol):
 
 
 class Codec(Protocol):
-    """A pure function from frames and a spec to bytes, and back; the only files that it reads are trained weights."""
+    """A pure function from frames and a spec to bytes, and back; the only files that it reads are trained weights.
+
+    One whose groups never lean on each other need not know of ``previous``, which it is then never given, and its
+    decoders need not have ``state``; one whose groups may has the attribute ``leans = True``.
+    """
 
     name: str
     codec_id: int
@@ -97,8 +120,10 @@ class Codec(Protocol):
         format: VideoFormat,
         spec: GroupSpec,
         on_status: Callable[[FitStatus], None] | None = None,
+        previous: GroupState | None = None,
     ) -> GroupPayload:
-        """Code a group. Deterministic on one machine at one thread count unless ``spec.seconds`` reads the clock."""
+        """Code a group, which may lean on the state of the one before it. Deterministic on one machine at one thread
+        count unless ``spec.seconds`` reads the clock."""
         ...
 
     def cost(self, config: bytes, format: VideoFormat, frame_count: int) -> Cost:
@@ -110,9 +135,16 @@ class Codec(Protocol):
         ...
 
     def open_group(
-        self, config: bytes, units: Sequence[Unit], format: VideoFormat, frame_count: int, device: str = "cpu"
+        self,
+        config: bytes,
+        units: Sequence[Unit],
+        format: VideoFormat,
+        frame_count: int,
+        device: str = "cpu",
+        previous: GroupState | None = None,
     ) -> GroupDecoder:
-        """Decode the symbols of a group whose cost was accepted. Raises FormatError or DamagedError."""
+        """Decode the symbols of a group whose cost was accepted; ``previous`` is the state that it leans on, None if it
+        stands alone. Raises FormatError (of a group that cannot lean, or not on this state, too) or DamagedError."""
         ...
 
 

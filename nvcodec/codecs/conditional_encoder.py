@@ -13,9 +13,9 @@ from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
 from nvcodec.codecs.conditional_chain import ChainCoder, ChainTrial, Plan
 from nvcodec.codecs.conditional_group import CONFIG_BYTES, ConditionalGroup
 from nvcodec.codecs.conditional_pictures import Networks
-from nvcodec.codecs.cuts import scenes
 from nvcodec.codecs.goal_search import PSNR_SLOPE, RATE_SLOPE, SKIP, GoalSearch
 from nvcodec.codecs.structure import MINI_GROUP, scene_slots
+from nvcodec.cuts import scenes
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat

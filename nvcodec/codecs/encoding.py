@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
+from nvcodec.codecs.following import Follower
 from nvcodec.codecs.goals import Candidate, Goal, quantise
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, fit_plan, parameters_for, samples_a_step
@@ -22,9 +23,10 @@ from nvcodec.errors import LimitError
 from nvcodec.fitting.clip import Clip
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
 from nvcodec.fitting.parameters import CodedParameters
+from nvcodec.fitting.schedule import Plan
 from nvcodec.format import VideoFormat
 from nvcodec.hardware import deterministic
-from nvcodec.metrics.psnr import psnr_yuv
+from nvcodec.metrics.psnr import mse, psnr_yuv, weigh_yuv
 
 CODING_SECONDS = 0.5  # entropy coding and the rest, under a time budget
 CODING_SHARE = 0.2  # but not more of a short one
@@ -77,32 +79,41 @@ class GroupEncoder:
         format: VideoFormat,
         spec: GroupSpec,
         on_status: Callable[[FitStatus], None] | None,
+        previous: GroupState | None = None,
     ) -> None:
         self.started = time.monotonic()
         self.codec, self.frames, self.format, self.spec, self.on_status = codec, frames, format, spec, on_status
         self.clip = Clip(frames, format.bit_depth, spec.device)
+        self.previous = previous
         self.goal = Goal.of(spec)
         self.lam = self.goal.lam
         self.steps = 0
         self.modelled_bits = 0.0
 
     def run(self) -> GroupPayload:
+        """A group that leans on the one before, where that reaches its goal; one that stands alone else."""
+        if self.previous is not None:
+            followed = Follower(self, self.previous).run()
+            if followed is not None:
+                return self._payload(*followed)
+        return self._payload(*self._alone())
+
+    def _alone(self) -> tuple[Candidate, Any]:
         best: tuple[Candidate, Any] | None = None
         count = parameters_for(self.clip, self.spec)
         for attempt in range(self.goal.attempts):
             config = readable_plan(self.codec, count, len(self.frames), self.format)
-            with deterministic(self.spec.device):
-                parameters = self._fit(config, attempt)
-            candidate = self.goal.choose(parameters, partial(self.psnr, config))
+            parameters = self._fit(config, attempt)
+            candidate = self.goal.choose(partial(quantise, parameters), partial(self.psnr, config))
             if best is None or self.goal.better(candidate, best[0]):
                 best = candidate, config
-            if self.goal.done(candidate) or self._left(0.0) == 0:
+            if self.goal.done(candidate) or self.left(0.0) == 0:
                 break
             count, self.lam = self.goal.grow(count, candidate), self.goal.raise_lambda(self.lam, candidate)
         assert best is not None
-        return self._payload(*best)
+        return best
 
-    def _left(self, reserve: float) -> float | None:
+    def left(self, reserve: float) -> float | None:
         """Seconds of the spec that are left beside ``reserve``, at least 0; None without a time goal."""
         if self.spec.seconds is None:
             return None
@@ -111,22 +122,27 @@ class GroupEncoder:
     def _fit(self, config: Any, attempt: int) -> CodedParameters:
         spec, clip = self.spec, self.clip
         network, parameters = start_of_fit(self.codec, config, clip, spec.seed, spec.device)
-        left = self._left(0.0 if spec.seconds is None else self._finishing_seconds(config, parameters))
-        bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
+        left = self.left(0.0 if spec.seconds is None else self.finishing_seconds(config, quantise(parameters)))
         plan = fit_plan(clip, spec, parameters.count, left, attempt, self.goal.attempts)
-        samples = samples_a_step(parameters.count)
-        settings = FitSettings(plan, self.lam, bits, spec.seed, spec.precision, batch_samples=samples)
-        status = fit(network, parameters, clip, self._input, settings, self.on_status, config.growth())
+        self.fit(network, parameters, plan, config)
+        return parameters
+
+    def fit(self, network: nn.Module, parameters: CodedParameters, plan: Plan, config: Any, **settings: Any) -> None:
+        """Fit ``parameters`` in place, towards the goal's lambda or bytes."""
+        spec, samples = self.spec, samples_a_step(parameters.count)
+        bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
+        chosen = FitSettings(plan, self.lam, bits, spec.seed, spec.precision, batch_samples=samples, **settings)
+        with deterministic(spec.device):
+            status = fit(network, parameters, self.clip, self._input, chosen, self.on_status, config.growth())
         self.steps += status.step
         self.modelled_bits = status.bits
-        return parameters
 
     def _input(self, chosen: list[int], embedding: Tensor | None) -> Tensor:
         return self.codec.network_input(chosen, embedding, self.clip.frame_count, self.spec.device)
 
-    def _finishing_seconds(self, config: Any, parameters: CodedParameters) -> float:
+    def finishing_seconds(self, config: Any, tensors: CodedTensors) -> float:
         """How long decoding and measuring will take after the fit, from a trial of one frame."""
-        decoder = self._decoder(config, quantise(parameters))
+        decoder = self._decoder(config, tensors)
         times = []
         seconds = self.spec.seconds or 0.0
         for _ in range(3 if seconds >= TRIALS_FROM else 1):
@@ -144,11 +160,21 @@ class GroupEncoder:
         values = [psnr_yuv(planes, decoder.planes(i), self.format.bit_depth) for i, planes in enumerate(self.frames)]
         return float(np.mean(values))
 
+    def objective(self, config: Any, tensors: CodedTensors, bits: float) -> float:
+        """Bits a pixel + lambda x MSE (8-bit scale, 6:1:1) of the group as it would be decoded."""
+        decoder, peak = self._decoder(config, tensors), (1 << self.format.bit_depth) - 1
+        error = 0.0
+        for i, planes in enumerate(self.frames):
+            error += weigh_yuv(*(mse(a, b) for a, b in zip(planes, decoder.planes(i), strict=True)))
+        error *= (255 / peak) ** 2 / len(self.frames)
+        return bits / self.clip.luma_samples + self.lam * error
+
     def _payload(self, candidate: Candidate, config: Any) -> GroupPayload:
         packed = self.codec.pack(config)
         count = len(self.frames)
         units = [Unit(0, count, (), candidate.payload)]
-        decoder = self.codec.open_group(packed, units, self.format, count, self.spec.device)
+        previous = self.previous if candidate.leans else None
+        decoder = self.codec.open_group(packed, units, self.format, count, self.spec.device, previous)
         pictures, values = PictureHash(), []
         for i, planes in enumerate(self.frames):
             shown = decoder.planes(i)
@@ -169,4 +195,6 @@ class GroupEncoder:
                 "parameters": float(self.codec.shapes(config, count).count),
                 "lambda": self.lam,
             },
+            leans=candidate.leans,
+            state=decoder.state,
         )

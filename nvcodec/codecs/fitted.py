@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
+from nvcodec.codecs.state import FittedState
 from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors
 from nvcodec.container import Cost, Unit
 from nvcodec.errors import FormatError
@@ -31,14 +32,17 @@ def to_channels_last(network: nn.Module) -> nn.Module:
 class FittedDecoder:
     """A network with its decoded parameters. Pictures are made one at a time, in fp32, eager: the reference path."""
 
+    independent = True
+
     def __init__(
         self, codec: FittedCodec, config: Any, tensors: CodedTensors, format: VideoFormat, frame_count: int, device: str
     ) -> None:
-        self.symbol_hash = tensors.hash()
+        self.state = tensors.state(codec.codec_id, codec.pack(config))
+        self.symbol_hash = self.state.symbol_hash
         self._codec, self._format, self._frames, self._device = codec, format, frame_count, device
         with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
             self._network = codec.network(config)
-        values = [torch.from_numpy(v) for v in tensors.weight_values()]
+        values = [torch.from_numpy(v) for v in self.state.weights]
         names = [name for name, _ in self._network.named_parameters()]
         self._network.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
         to_channels_last(self._network.to(device)).eval()
@@ -68,6 +72,7 @@ class FittedCodec(ABC):
     name: str
     codec_id: int
     family = "fitted"
+    leans = True
 
     # what a family says
 
@@ -124,13 +129,26 @@ class FittedCodec(ABC):
         }
 
     def open_group(
-        self, config: bytes, units: Sequence[Unit], format: VideoFormat, frame_count: int, device: str = "cpu"
+        self,
+        config: bytes,
+        units: Sequence[Unit],
+        format: VideoFormat,
+        frame_count: int,
+        device: str = "cpu",
+        previous: GroupState | None = None,
     ) -> FittedDecoder:
         if len(units) != 1:
             raise FormatError(f"a group of a fitted codec has one unit, not {len(units)}")
+        before = None if previous is None else self.state_before(previous, config)
         parsed = self.unpack(config, format.chroma_height, format.chroma_width)
-        tensors = decode_tensors(units[0].payload, self.shapes(parsed, frame_count))
+        tensors = decode_tensors(units[0].payload, self.shapes(parsed, frame_count), before)
         return FittedDecoder(self, parsed, tensors, format, frame_count, device)
+
+    def state_before(self, previous: GroupState, config: bytes) -> FittedState:
+        """The state that a group of ``config`` leans on. Raises FormatError unless it is of the same network."""
+        if not isinstance(previous, FittedState) or (previous.codec_id, previous.config) != (self.codec_id, config):
+            raise FormatError("a group leans on one of another network")
+        return previous
 
     def encode_group(
         self,
@@ -138,7 +156,8 @@ class FittedCodec(ABC):
         format: VideoFormat,
         spec: GroupSpec,
         on_status: Callable[[FitStatus], None] | None = None,
+        previous: GroupState | None = None,
     ) -> GroupPayload:
         from nvcodec.codecs.encoding import GroupEncoder  # which needs this module
 
-        return GroupEncoder(self, frames, format, spec, on_status).run()
+        return GroupEncoder(self, frames, format, spec, on_status, previous).run()

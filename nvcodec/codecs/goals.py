@@ -17,7 +17,8 @@ from torch import Tensor
 from nvcodec.codecs.base import GroupSpec, quality_lambda
 from nvcodec.codecs.grids import largest
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, MOST_PARAMETERS, quality_for_psnr
-from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
+from nvcodec.codecs.state import FittedState
+from nvcodec.codecs.tensors import WHOLE, CodedTensors, encode_tensors, step_exponent, step_size
 from nvcodec.fitting.parameters import CodedParameters
 
 PSNR_SLACK = 0.3  # dB above the floor that a result may have
@@ -33,10 +34,14 @@ class Candidate:
     payload: bytes
     bits: float  # ideal bits of the symbols and their side information
     psnr: float | None = None  # dB, where it was measured
+    leans: bool = False  # on the group before
 
 
-def quantise(parameters: CodedParameters, offset: int = 0) -> CodedTensors:
-    """Round all parameters with every step exponent raised by ``offset``."""
+Quantised = Callable[[int], CodedTensors]  # of a fit, with every step exponent raised by so much
+
+
+def quantise(parameters: CodedParameters, offset: int = 0, previous: FittedState | None = None) -> CodedTensors:
+    """Round all parameters with every step exponent raised by ``offset``; ``previous`` is what they follow, if any."""
 
     def exponent(log2_step: Tensor) -> int:
         return step_exponent(float(log2_step.detach()) + offset / 16)
@@ -46,14 +51,15 @@ def quantise(parameters: CodedParameters, offset: int = 0) -> CodedTensors:
         return torch.clamp(scaled.round(), -(2**30), 2**30).numpy().astype(np.int32)
 
     exponents = [exponent(step) for step in parameters.weight_steps]
-    weights = [rounded(w, e) for w, e in zip(parameters.weights, exponents, strict=True)]
-    if parameters.embedding is None or parameters.embedding_steps is None:
-        return CodedTensors(weights, exponents)
-    codes = tuple(exponent(step) for step in parameters.embedding_steps.flatten())
-    channels = parameters.embedding.unbind(1)
-    return CodedTensors(
-        weights, exponents, np.stack([rounded(c, e) for c, e in zip(channels, codes, strict=True)]), codes
-    )
+    weights = [rounded(w, e) for w, e in zip(parameters.untransmitted_apart(), exponents, strict=True)]
+    out = CodedTensors(weights, exponents, previous=previous)
+    if previous is not None:
+        out.predictions = tuple(WHOLE if leaning else 0 for leaning in parameters.leaning)
+    if parameters.embedding is not None and parameters.embedding_steps is not None:
+        codes = out.embedding_exponents = tuple(exponent(step) for step in parameters.embedding_steps.flatten())
+        channels = parameters.embedding.unbind(1)
+        out.embedding = np.stack([rounded(c, e) for c, e in zip(channels, codes, strict=True)])
+    return out
 
 
 def last_true(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
@@ -68,6 +74,7 @@ class Goal:
     lam: float
     attempts: int = 1
     decodes: int = 1  # whole decodes of the group after a fit, for planning time
+    plain = True  # the objective alone says what is best
 
     @staticmethod
     def of(spec: GroupSpec) -> Goal:
@@ -77,8 +84,8 @@ class Goal:
             return PsnrGoal(quality_lambda(quality_for_psnr(spec.psnr_floor)), 5, 9, spec.psnr_floor)
         return Goal(quality_lambda(spec.quality))
 
-    def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
-        return Candidate(*encode_tensors(quantise(parameters)))
+    def choose(self, quantised: Quantised, psnr: Callable[[CodedTensors], float]) -> Candidate:
+        return Candidate(*encode_tensors(quantised(0)))
 
     def done(self, candidate: Candidate) -> bool:
         return True
@@ -103,14 +110,15 @@ class SizeGoal(Goal):
     """The finest steps whose payload is not over ``most_bytes``."""
 
     most_bytes: int = 0
+    plain = False
 
-    def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
+    def choose(self, quantised: Quantised, psnr: Callable[[CodedTensors], float]) -> Candidate:
         def fits(coarseness: int) -> bool:  # holding falls as steps become finer, so count from coarse to fine
-            return len(encode_tensors(quantise(parameters, -coarseness))[0]) <= self.most_bytes
+            return len(encode_tensors(quantised(-coarseness))[0]) <= self.most_bytes
 
         finest = last_true(-MOST_OFFSET, MOST_OFFSET, fits)
         offset = MOST_OFFSET if finest is None else -finest
-        return Candidate(*encode_tensors(quantise(parameters, offset)))
+        return Candidate(*encode_tensors(quantised(offset)))
 
     def met(self, candidate: Candidate) -> bool:
         return SIZE_FLOOR * self.most_bytes <= len(candidate.payload) <= self.most_bytes
@@ -121,20 +129,21 @@ class PsnrGoal(Goal):
     """The coarsest steps that keep the floor; a larger network and more steps if the fit has not reached it."""
 
     floor: float = 0.0
+    plain = False
 
-    def choose(self, parameters: CodedParameters, psnr: Callable[[CodedTensors], float]) -> Candidate:
+    def choose(self, quantised: Quantised, psnr: Callable[[CodedTensors], float]) -> Candidate:
         measured: dict[int, float] = {}
 
         def holds(offset: int) -> bool:
             if offset not in measured:
-                measured[offset] = psnr(quantise(parameters, offset))
+                measured[offset] = psnr(quantised(offset))
             return measured[offset] >= self.floor
 
         # fine steps first: rounding may be what is in the way
         low = 0 if holds(0) else -32
         offset = last_true(low, MOST_OFFSET, holds)
         offset = 0 if offset is None else offset  # finer ones cost much and have not helped
-        return Candidate(*encode_tensors(quantise(parameters, offset)), measured[offset])
+        return Candidate(*encode_tensors(quantised(offset)), measured[offset])
 
     def done(self, candidate: Candidate) -> bool:
         assert candidate.psnr is not None

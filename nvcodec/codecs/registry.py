@@ -14,6 +14,7 @@ CODECS: dict[str, tuple[int, str]] = {
     "stem": (3, "nvcodec.codecs.stem:StemCodec"),
     "intra": (4, "nvcodec.codecs.intra:IntraCodec"),
     "conditional": (5, "nvcodec.codecs.conditional:ConditionalCodec"),
+    "nirvana": (6, "nvcodec.codecs.nirvana:NirvanaCodec"),
 }
 AUTO = "conditional"  # what --codec auto means: of ours the best pictures for the bytes and the seconds
 

@@ -1,15 +1,19 @@
-"""Coded parameters of a fitted network <-> bytes (bitstream/FITTED.md, section 3). Integers only, but for the steps."""
+"""Coded parameters of a fitted network <-> bytes (bitstream/FITTED.md, section 3). Integers only, but for the steps.
+
+A group may lean on the one before: its weights are then coded as differences to the decoded ones of that group, tensor
+by tensor, and its embedding goes on from the last frame there.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nvcodec.codecs.state import FittedState
 from nvcodec.entropy.cost import code_length, table_costs
 from nvcodec.entropy.segment import decode_segment, encode_segment
 from nvcodec.entropy.symbols import symbol_hash
@@ -26,6 +30,7 @@ _MANTISSAS = (
 )  # fmt: skip
 _WEIGHT_SIDE = struct.Struct("<BH")  # step exponent, table
 _CHANNEL_SIDE = struct.Struct("<BBH")  # step exponent, prediction weight, table
+WHOLE = 1 << PREDICTION_SHIFT  # the prediction weight that takes all of what was before
 
 
 def step_size(exponent: int) -> np.float32:
@@ -47,15 +52,34 @@ class CodedTensors:
     weight_exponents: list[int]
     embedding: Ints | None = None
     embedding_exponents: tuple[int, ...] = ()
+    previous: FittedState | None = None  # what the group leans on; then
+    predictions: tuple[int, ...] = ()  # of each weight tensor from there, in eighths
 
     def hash(self) -> bytes:
-        """8 bytes over all step exponents and symbols; equal on every machine or the stream is damaged."""
-        exponents = np.array([*self.weight_exponents, *self.embedding_exponents], np.int32)
-        arrays: list[Ints] = [exponents, *self.weights]
+        """8 bytes over all step exponents and symbols; equal on every machine or the stream is damaged.
+
+        Of a group that leans on another, over that one's hash, too.
+        """
+        numbers = [*self.weight_exponents, *self.embedding_exponents]
+        if self.previous is not None:
+            numbers += [*self.predictions, *np.frombuffer(self.previous.symbol_hash, "<i4").tolist()]
+        arrays: list[Ints] = [np.array(numbers, np.int32), *self.weights]
         return symbol_hash(arrays if self.embedding is None else [*arrays, self.embedding])
 
     def weight_values(self) -> list[NDArray[np.float32]]:
-        return [q.astype(np.float32) * step_size(e) for q, e in zip(self.weights, self.weight_exponents, strict=True)]
+        """What the network computes with: integers times steps, and what was predicted of them."""
+        values = [q.astype(np.float32) * step_size(e) for q, e in zip(self.weights, self.weight_exponents, strict=True)]
+        if self.previous is None:
+            return values
+        before = zip(self.previous.weights, self.predictions, strict=True)
+        parts = [base * np.float32(p / WHOLE) for base, p in before]
+        return [part + value for part, value in zip(parts, values, strict=True)]
+
+    def state(self, codec_id: int, config: bytes) -> FittedState:
+        """For a group that leans on this one."""
+        last = None if self.embedding is None else self.embedding[:, -1]
+        exponents = tuple(self.weight_exponents), self.embedding_exponents
+        return FittedState(codec_id, config, self.hash(), tuple(self.weight_values()), *exponents, last)
 
     def embedding_values(self) -> NDArray[np.float32] | None:
         """(T, C, h, w)."""
@@ -76,28 +100,41 @@ class Shapes:
     def count(self) -> int:
         return sum(prod(shape) for shape in self.weights) + (prod(self.embedding) if self.embedding else 0)
 
-    @property
-    def side_bytes(self) -> int:
+    def side_bytes(self, leans: bool = False) -> int:
         channels = self.embedding[0] if self.embedding else 0
-        return _WEIGHT_SIDE.size * len(self.weights) + _CHANNEL_SIDE.size * channels
+        weight = _CHANNEL_SIDE if leans else _WEIGHT_SIDE
+        return weight.size * len(self.weights) + _CHANNEL_SIDE.size * channels
 
 
-def _residual(channel: Ints, weight: int) -> Ints:
-    """(T, h, w) minus the weighted previous frame; arithmetic shift, half rounded up."""
+def rescaled(before: Ints, exponent: int, to: int) -> Ints:
+    """Integers of step ``exponent`` in steps of ``to``: float64, then rounded to nearest."""
+    values = before.astype(np.float64) * np.float64(step_size(exponent)) / np.float64(step_size(to))
+    return np.clip(np.rint(values), -(2**30), 2**30).astype(np.int32)
+
+
+def _weighted(frames: Ints, weight: int) -> Ints:
+    """Arithmetic shift, half rounded up."""
+    shifted: Ints = (frames * weight + (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT
+    return shifted
+
+
+def _residual(channel: Ints, weight: int, before: Ints | None = None) -> Ints:
+    """(T, h, w) minus the weighted previous frame; that of frame 0 is ``before``, if there is one."""
     if weight == 0:
         return channel
-    predicted = np.zeros_like(channel)
-    predicted[1:] = (channel[:-1] * weight + (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT
-    return channel - predicted
+    first = np.zeros_like(channel[:1]) if before is None else before[None]
+    return channel - _weighted(np.concatenate([first, channel[:-1]]), weight)
 
 
-def _restore(residual: Ints, weight: int) -> Ints:
+def _restore(residual: Ints, weight: int, before: Ints | None = None) -> Ints:
     """The inverse of :func:`_residual`. Raises :class:`DamagedError` beyond 32 bits, where only damage leads."""
     if weight == 0:
         return residual
     out = residual.astype(np.int64)
+    if before is not None:
+        out[0] += _weighted(before.astype(np.int64), weight)
     for t in range(1, len(out)):
-        out[t] += (out[t - 1] * weight + (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT
+        out[t] += _weighted(out[t - 1], weight)
     if np.abs(out).max(initial=0) >= 1 << 31:
         raise DamagedError("the embedding leaves the range of 32-bit integers")
     return out.astype(np.int32)
@@ -109,20 +146,32 @@ def _best_table(symbols: Ints) -> tuple[float, int]:
     return float(costs[index]), index
 
 
+def _before(tensors: CodedTensors, channel: int) -> Ints | None:
+    """The last frame of an embedding's channel in the group before, in this one's steps."""
+    previous = tensors.previous
+    if previous is None or previous.embedding is None:
+        return None
+    exponents = previous.embedding_exponents[channel], tensors.embedding_exponents[channel]
+    return rescaled(previous.embedding[channel], *exponents)
+
+
 def encode_tensors(tensors: CodedTensors) -> tuple[bytes, float]:
     """A unit's payload and the ideal bits of its symbols under the chosen tables."""
     side, streams, tables = bytearray(), [], []
-    for values, exponent in zip(tensors.weights, tensors.weight_exponents, strict=True):
+    for number, (values, exponent) in enumerate(zip(tensors.weights, tensors.weight_exponents, strict=True)):
         table = _best_table(values)[1]
-        side += _WEIGHT_SIDE.pack(exponent, table)
+        if tensors.previous is None:
+            side += _WEIGHT_SIDE.pack(exponent, table)
+        else:
+            side += _CHANNEL_SIDE.pack(exponent, tensors.predictions[number], table)
         streams.append(values.reshape(-1))
         tables.append(table)
     if tensors.embedding is not None:
-        for channel, exponent in zip(tensors.embedding, tensors.embedding_exponents, strict=True):
-            candidates = [(*_best_table(_residual(channel, a)), a) for a in range((1 << PREDICTION_SHIFT) + 1)]
-            _, table, weight = min(candidates)
+        for number, (channel, exponent) in enumerate(zip(tensors.embedding, tensors.embedding_exponents, strict=True)):
+            before = _before(tensors, number)
+            _, table, weight = min((*_best_table(_residual(channel, a, before)), a) for a in range(WHOLE + 1))
             side += _CHANNEL_SIDE.pack(exponent, weight, table)
-            streams.append(_residual(channel, weight).reshape(-1))
+            streams.append(_residual(channel, weight, before).reshape(-1))
             tables.append(table)
     symbols = np.concatenate(streams).astype(np.int32)
     indices = np.repeat(np.array(tables, np.uint16), [len(stream) for stream in streams])
@@ -130,39 +179,56 @@ def encode_tensors(tensors: CodedTensors) -> tuple[bytes, float]:
     return bytes(side) + encode_segment(symbols, indices, GGD), bits
 
 
-def decode_tensors(payload: bytes, shapes: Shapes) -> CodedTensors:
-    """The inverse of :func:`encode_tensors`. Raises :class:`FormatError` or :class:`DamagedError`."""
-    if len(payload) < shapes.side_bytes:
-        raise DamagedError("a network's unit is shorter than its side information")
-    at, tables, weights = 0, [], []
-    exponents: list[int] = []
-    for _ in shapes.weights:
-        exponent, table = _WEIGHT_SIDE.unpack_from(payload, at)
-        at += _WEIGHT_SIDE.size
-        exponents.append(exponent)
-        tables.append(table)
-        weights.append(0)
-    for _ in range(shapes.embedding[0] if shapes.embedding else 0):
-        exponent, weight, table = _CHANNEL_SIDE.unpack_from(payload, at)
-        at += _CHANNEL_SIDE.size
-        exponents.append(exponent)
-        tables.append(table)
-        weights.append(weight)
-    if max(tables) >= GGD.size or max(weights) > 1 << PREDICTION_SHIFT:
+@dataclass(frozen=True)
+class _Side:
+    """Side information of a tensor or a channel."""
+
+    exponent: int
+    prediction: int
+    table: int
+
+
+def _sides(payload: bytes, shapes: Shapes, leans: bool) -> tuple[list[_Side], list[_Side]]:
+    """Of all weights and all channels. Raises :class:`FormatError` for what does not exist."""
+    at, found = 0, []
+    channels = shapes.embedding[0] if shapes.embedding else 0
+    for number in range(len(shapes.weights) + channels):
+        if number < len(shapes.weights) and not leans:
+            exponent, table = _WEIGHT_SIDE.unpack_from(payload, at)
+            found.append(_Side(exponent, 0, table))
+            at += _WEIGHT_SIDE.size
+        else:
+            found.append(_Side(*_CHANNEL_SIDE.unpack_from(payload, at)))
+            at += _CHANNEL_SIDE.size
+    if any(side.table >= GGD.size or side.prediction > WHOLE for side in found):
         raise FormatError("a network's side information names a table or a prediction that does not exist")
-    return _split(payload[at:], shapes, tables, exponents, weights)
+    return found[: len(shapes.weights)], found[len(shapes.weights) :]
 
 
-def _split(
-    segment: bytes, shapes: Shapes, tables: Sequence[int], exponents: list[int], weights: Sequence[int]
-) -> CodedTensors:
+def decode_tensors(payload: bytes, shapes: Shapes, previous: FittedState | None = None) -> CodedTensors:
+    """The inverse of :func:`encode_tensors`; ``previous`` is what the group leans on, of the same network.
+
+    Raises :class:`FormatError` or :class:`DamagedError`.
+    """
+    leans = previous is not None
+    if len(payload) < shapes.side_bytes(leans):
+        raise DamagedError("a network's unit is shorter than its side information")
+    weights, channels = _sides(payload, shapes, leans)
     channel = shapes.embedding[1:] if shapes.embedding else ()
-    lengths = [prod(shape) for shape in shapes.weights] + [prod(channel)] * (len(tables) - len(shapes.weights))
-    symbols = decode_segment(segment, np.repeat(np.array(tables, np.uint16), lengths), GGD)
+    lengths = [prod(shape) for shape in shapes.weights] + [prod(channel)] * len(channels)
+    tables = np.array([side.table for side in (*weights, *channels)], np.uint16)
+    symbols = decode_segment(payload[shapes.side_bytes(leans) :], np.repeat(tables, lengths), GGD)
     parts = np.split(symbols, np.cumsum(lengths)[:-1])
-    count = len(shapes.weights)
-    tensors = [part.reshape(shape) for part, shape in zip(parts[:count], shapes.weights, strict=True)]
-    if not shapes.embedding:
-        return CodedTensors(tensors, exponents)
-    channels = [_restore(part.reshape(channel), a) for part, a in zip(parts[count:], weights[count:], strict=True)]
-    return CodedTensors(tensors, exponents[:count], np.stack(channels), tuple(exponents[count:]))
+    out = CodedTensors(
+        [part.reshape(shape) for part, shape in zip(parts, shapes.weights, strict=False)],
+        [side.exponent for side in weights],
+        embedding_exponents=tuple(side.exponent for side in channels),
+        previous=previous,
+        predictions=tuple(side.prediction for side in weights) if leans else (),
+    )
+    if shapes.embedding:
+        out.embedding = np.stack([
+            _restore(part.reshape(channel), side.prediction, _before(out, number))
+            for number, (part, side) in enumerate(zip(parts[len(weights) :], channels, strict=True))
+        ])  # fmt: skip
+    return out

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nvcodec._version import __version__
-from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
 from nvcodec.codecs.registry import get_codec
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
@@ -24,11 +24,13 @@ class GroupJob:
     format: VideoFormat
     spec: GroupSpec
     threads: int
+    previous: GroupState | None = None  # of the group before, where this one may lean on it
 
     def name(self) -> str:
-        """32 hex digits over frames, settings, thread count and code version."""
+        """32 hex digits over frames, settings, thread count, code version and the state of the group before."""
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((self.codec, self.format, self.spec, self.threads, __version__)).encode())
+        digest.update(b"" if self.previous is None else self.previous.digest())
         for planes in self.frames:
             for plane in planes:
                 digest.update(repr((plane.shape, plane.dtype.str)).encode())
@@ -38,4 +40,5 @@ class GroupJob:
 
 def run_in_process(job: GroupJob, on_status: Callable[[FitStatus], None] | None = None) -> GroupPayload:
     """Code the group here and now."""
-    return get_codec(job.codec).encode_group(job.frames, job.format, job.spec, on_status)
+    before = () if job.previous is None else (job.previous,)
+    return get_codec(job.codec).encode_group(job.frames, job.format, job.spec, on_status, *before)

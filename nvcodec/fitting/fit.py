@@ -50,6 +50,7 @@ class FitStatus:
 
 
 FIRST_CHECK = 50  # steps after which the running error means something
+LEAN_EVERY = 8  # evaluations of the rate between choices of what is coded as a difference
 STEERING = 40.0  # log lambda a log of missed rate, over a whole fit
 
 OnStatus = Callable[[FitStatus], None]
@@ -110,8 +111,10 @@ class _Fit:
         embedding = None
         if self.parameters.embedding is not None:
             embedding = self.parameters.perturbed_embedding(frames, noise, self.generator)
-        values = {name: values * step for name, (values, step) in weights.items()}
+        values = self.parameters.network_weights(weights)
         loss = self.status.lam * self.distortion(frames, tile, values, embedding)
+        if self.clock.step % (LEAN_EVERY * self.settings.rate_every) == 0:
+            self.parameters.choose_leaning()
         if self.clock.step % self.settings.rate_every == 0:
             bits = self.parameters.weight_bits(weights, noise)
             if self.parameters.embedding is not None:
@@ -176,4 +179,5 @@ def fit(
             on_status(run.report(progress))
     if settings.coded:
         parameters.snap_steps()
+        parameters.choose_leaning()
     return run.report(1.0)

@@ -7,6 +7,7 @@ straight-through gradient. Steps are powers of two in log2 units, learned with e
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +42,22 @@ def best_predictions(values: Tensor, before: Tensor) -> Tensor:
     return choices[left.argmin(0)]
 
 
+@dataclass(frozen=True)
+class Before:
+    """What the group before left, where a fit begins and its parameters may be coded as differences to."""
+
+    weights: tuple[Tensor, ...]
+    weight_steps: tuple[float, ...]  # log2
+    embedding: Tensor | None = None  # (C, h, w), its last frame
+    embedding_steps: Tensor | None = None  # (1, C, 1, 1), log2
+
+
 class CodedParameters(nn.Module):
     """The transmitted numbers of one network.
 
     ``weights[name]`` are float32 masters, ``weight_steps[name]`` their log2 steps (one a tensor); ``embedding`` is
-    (T, C, h, w) with ``embedding_steps`` (1, C, 1, 1), or None.
+    (T, C, h, w) with ``embedding_steps`` (1, C, 1, 1), or None. After :meth:`follow`, ``bases[name]`` is what of a
+    weight is not transmitted: the value before, or 0 where differences would cost more.
     """
 
     def __init__(self, network: nn.Module, embedding: Tensor | None = None, resolution: float = 8.0) -> None:
@@ -60,6 +72,44 @@ class CodedParameters(nn.Module):
             self.embedding = nn.Parameter(embedding.clone())
             spread = embedding.square().mean((0, 2, 3), keepdim=True).sqrt().clamp_min(1e-3)
             self.embedding_steps = nn.Parameter(torch.log2(spread / resolution))
+        self.before: Before | None = None
+        self.leaning = [False] * len(self.weights)  # whether a weight is coded as a difference
+
+    @torch.no_grad()
+    def follow(self, before: Before) -> None:
+        """Begin with the network of the group before, every frame's embedding with the last one there."""
+        self.before = before
+        self.leaning = [True] * len(self.weights)
+        for weight, steps, value, log2_step in zip(
+            self.weights, self.weight_steps, before.weights, before.weight_steps, strict=True
+        ):
+            weight.copy_(value)
+            steps.fill_(log2_step)
+        if self.embedding is not None and self.embedding_steps is not None:
+            assert before.embedding is not None and before.embedding_steps is not None
+            self.embedding.copy_(before.embedding.expand_as(self.embedding))
+            self.embedding_steps.copy_(before.embedding_steps)
+
+    def base(self, index: int) -> Tensor | None:
+        """What weight ``index`` is coded as a difference to, or None."""
+        return self.before.weights[index] if self.before is not None and self.leaning[index] else None
+
+    @torch.no_grad()
+    def untransmitted_apart(self) -> list[Tensor]:
+        """Weights without their bases: what is coded of each."""
+        bases = [self.base(index) for index in range(len(self.weights))]
+        return [w.detach() if b is None else w - b for w, b in zip(self.weights, bases, strict=True)]
+
+    @torch.no_grad()
+    def choose_leaning(self) -> None:
+        """Weights are coded as differences where that takes fewer bits."""
+        if self.before is None:
+            return
+        for index, (weight, steps) in enumerate(zip(self.weights, self.weight_steps, strict=True)):
+            step = torch.exp2(steps)
+            values = (weight - self.before.weights[index]) / step, weight / step
+            bits = [float(modelled_bits(value.round().reshape(1, -1), rounded=True)) for value in values]
+            self.leaning[index] = bits[0] <= bits[1]
 
     @property
     def count(self) -> int:
@@ -69,12 +119,18 @@ class CodedParameters(nn.Module):
     def perturbed_weights(
         self, noise: bool, generator: torch.Generator | None = None
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """name -> (values in steps, step)."""
+        """name -> (what is coded, in steps; step)."""
         out = {}
-        for name, weight, log_step in zip(self.names, self.weights, self.weight_steps, strict=True):
-            step = _step(log_step, noise)
-            out[name] = (_perturb(weight / step, noise, generator), step)
+        for index, (name, weight, log_step) in enumerate(zip(self.names, self.weights, self.weight_steps, strict=True)):
+            step, base = _step(log_step, noise), self.base(index)
+            out[name] = (_perturb((weight if base is None else weight - base) / step, noise, generator), step)
         return out
+
+    def network_weights(self, perturbed: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        """name -> what the network computes with."""
+        coded = {name: values * step for name, (values, step) in perturbed.items()}
+        bases = {name: self.base(index) for index, name in enumerate(self.names)}
+        return {name: value if (base := bases[name]) is None else value + base for name, value in coded.items()}
 
     def perturbed_embedding(self, frames: list[int], noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """(len(frames), C, h, w) as the decoder will see it, up to noise."""
@@ -97,10 +153,17 @@ class CodedParameters(nn.Module):
         """Modelled bits of the whole embedding, each channel predicted from the frame before as the stream can."""
         assert self.embedding is not None and self.embedding_steps is not None
         values = _perturb(self.embedding / _step(self.embedding_steps, noise), noise, generator)
-        before = torch.cat([torch.zeros_like(values[:1]), values[:-1]])
+        before = torch.cat([self._last_embedding(values[:1]), values[:-1]])
         weights = best_predictions(values.detach(), before.detach())
         residual = values - before * weights[:, None, None]
         return modelled_bits(residual.transpose(0, 1).flatten(1), not noise)
+
+    @torch.no_grad()
+    def _last_embedding(self, like: Tensor) -> Tensor:
+        """The frame before the first one, (1, C, h, w) in steps; zeros where there is none."""
+        if self.before is None or self.before.embedding is None or self.embedding_steps is None:
+            return torch.zeros_like(like)
+        return self.before.embedding / torch.exp2(self.embedding_steps)
 
     @torch.no_grad()
     def snap_steps(self) -> None:

@@ -18,6 +18,13 @@ class Plan:
         if (self.steps is None) == (self.seconds is None):
             raise ValueError("a plan has either steps or seconds")
 
+    def part(self, share: float) -> Plan:
+        """So much of it."""
+        if self.steps is not None:
+            return Plan(steps=max(1, round(share * self.steps)))
+        assert self.seconds is not None
+        return Plan(seconds=share * self.seconds)
+
 
 @dataclass
 class Clock:

@@ -196,13 +196,13 @@ def test_an_absent_picture_hash_does_not_differ(coded, monkeypatch):
 
     from nvcodec.api import inspect
 
-    opened = inspect.open_group
+    opened = inspect.GroupOpener.open
 
     def without(*arguments, **options):
         found = opened(*arguments, **options)
         return replace(found, group=replace(found.group, picture_hash=bytes(8)))
 
-    monkeypatch.setattr(inspect, "open_group", without)
+    monkeypatch.setattr(inspect.GroupOpener, "open", without)
     report = nvcodec.verify(coded)
     assert report.ok and report.symbols_ok == 3 and report.pictures_ok == 0 and report.pictures_differ == []
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nvcodec.format import Planes
 
 CUT = 0.6  # of `changed`
+FEWEST_CELLS = 100  # smaller pictures change as a whole under mere motion
 GRAIN = 1  # of 8-bit luma: means that differ by less may be noise
 _CELL = 8  # luma samples
 
@@ -34,9 +35,41 @@ def changed(a: NDArray[np.int64], b: NDArray[np.int64], grain: int = GRAIN) -> f
     return float(((a - b) ** 2).sum()) / energy
 
 
+def grain_of(planes: Planes) -> int:
+    """What noise may move a mean of luma by, in the planes' own scale."""
+    return GRAIN * (1 if planes[0].dtype == np.uint8 else 4)
+
+
+class CutFinder:
+    """Finds cuts in a row of pictures that is read once, with the next picture known.
+
+    A flash is no cut: the picture after it is like the one before it.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[NDArray[np.int64]] = []  # means of up to two pictures, the later one last
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._before)
+
+    def begin(self, planes: Planes) -> None:
+        """The first picture of the row."""
+        self._before = [local_means(planes[0])]
+
+    def is_cut(self, planes: Planes, following: Planes | None) -> bool:
+        """Whether ``planes``, the next picture of the row, begins a scene; ``following`` comes behind it, if any."""
+        means, grain = local_means(planes[0]), grain_of(planes)
+        strange = means.size >= FEWEST_CELLS and all(changed(means, other, grain) > CUT for other in self._before)
+        if strange and following is not None:
+            strange = changed(local_means(following[0]), self._before[-1], grain) > CUT
+        self._before = [*self._before[-1:], means]
+        return strange
+
+
 def scenes(frames: Sequence[Planes]) -> list[range]:
     """Runs of frames without a cut between them, in order."""
     means = [local_means(planes[0]) for planes in frames]
-    grain = GRAIN * (1 if frames[0][0].dtype == np.uint8 else 4)
+    grain = grain_of(frames[0])
     cuts = [t for t in range(1, len(frames)) if changed(means[t], means[t - 1], grain) > CUT]
     return [range(a, b) for a, b in zip([0, *cuts], [*cuts, len(frames)], strict=True)]
