@@ -262,6 +262,7 @@ class _Encode:
             device=self.device,
             precision=self.precision,
             model=chosen.model,
+            chain=self.cutter.keyint > self.gof,
             structure=chosen.structure,
         )
 

@@ -1,4 +1,8 @@
-"""What groups took at their qualities: a forecast for those to come, so that one quality may serve a whole file."""
+"""What groups took at their qualities, a forecast for those to come: one quality for all that is left of a file.
+
+It is estimated anew before each group, from all before it. So groups of one file may get unlike qualities: where the
+pictures become easier or harder to code, those behind make up for what was forecast of the ones before.
+"""
 
 from __future__ import annotations
 

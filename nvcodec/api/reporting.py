@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.settings import OnProgress, Progress
@@ -26,6 +27,7 @@ class Reporter:
     feed: PacketFeed
     frames_done: int = 0
     last: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def on_status(self, writer: Callable[[], Writer | None]) -> Callable[[Task, FitStatus], None] | None:
         """For :func:`nvcodec.engines.schedule.run_chains`; ``writer`` gives what holds the groups before."""
@@ -40,9 +42,11 @@ class Reporter:
         return lambda status: self._fit_report(task, status, writer)
 
     def _fit_report(self, task: Task, status: FitStatus, writer: Writer | None) -> None:
-        if time.monotonic() - self.last < REPORT_EVERY:
-            return
         frames = len(task.tag.pts)
+        with self.lock:  # several workers' fits speak from their own threads
+            if time.monotonic() - self.last < REPORT_EVERY:
+                return
+            self.last = time.monotonic()
         self._report(
             self.frames_done + int(frames * status.progress),
             writer,

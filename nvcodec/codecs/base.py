@@ -56,6 +56,7 @@ class GroupSpec:
     device: str = "cpu"
     precision: str = "fp32"  # while encoding; decoding is always fp32
     model: str | None = None  # size, where a codec has several
+    chain: bool = False  # groups after it may lean on it
     structure: str | None = None  # how frames lean on each other, one of STRUCTURES; the encoder's choice if None
 
 

@@ -14,6 +14,7 @@ FEWEST_PARAMETERS = 1500
 MOST_PARAMETERS = 40_000_000
 FEWEST_SAMPLES = 12_000
 PARAMETERS_A_SAMPLE = 2
+SHARED = 1.8  # times the parameters of a network that groups to come go on with: its bits are spent once
 
 
 def parameters_for(clip: Clip, spec: GroupSpec) -> int:
@@ -27,7 +28,7 @@ def parameters_for(clip: Clip, spec: GroupSpec) -> int:
     else:
         megasamples = clip.luma_samples / 1e6
         quality = spec.quality if spec.psnr_floor is None else quality_for_psnr(spec.psnr_floor)
-        count = 15_000 * megasamples**0.7 * 2 ** ((quality - 32) / 10)
+        count = 15_000 * megasamples**0.7 * 2 ** ((quality - 32) / 10) * (SHARED if spec.chain else 1)
     return int(max(FEWEST_PARAMETERS, min(MOST_PARAMETERS, count)))
 
 

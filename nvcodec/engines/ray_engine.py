@@ -6,6 +6,7 @@ import copy
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -26,14 +27,15 @@ from nvcodec.fitting.fit import FitStatus
 
 RETRIES = 3  # of a job whose worker or machine dies
 POLL_SECONDS = 0.5  # between two looks for statuses
+CONNECT_SECONDS = 10.0
 
 
 class RayEngine(Closing):
     """At most ``workers`` tasks at once, each with ``threads`` CPUs and its share of the GPUs among ``devices``.
 
     ``address`` is a cluster's, as ``ray.init`` takes it; else the variable RAY_ADDRESS or a cluster that this machine
-    belongs to. Where there is none, one is started here, and ended with the engine. Machines of a cluster need this
-    version of nvcodec. Raises UsageError where Ray is missing or the cluster cannot be reached.
+    belongs to. Where there is none, or that says "local", one is started here, and ended with the engine. Machines of
+    a cluster need this version of nvcodec. Raises UsageError where Ray is missing or the cluster cannot be reached.
     """
 
     def __init__(self, workers: int, threads: int = 1, devices: Sequence[str] = (), address: str | None = None) -> None:
@@ -142,17 +144,31 @@ def _connect(ray: Any, address: str | None, cpus: int, gpus: int) -> bool:
         return False
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     given = address or os.environ.get("RAY_ADDRESS")
+    if given is not None:
+        _check_port(given)
     with _signals_kept():
-        try:
-            ray.init(address=given or "auto", **quiet)
-            return True
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            if given is not None:
-                said = str(error).strip().partition("\n")[0]
-                raise UsageError(f"no Ray cluster at {given}: {said}") from None
+        if given != "local":
+            try:
+                ray.init(address=given or "auto", **quiet)
+                return True
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                if given is not None:
+                    said = str(error).strip().partition("\n")[0]
+                    raise UsageError(f"no Ray cluster at {given}: {said}") from None
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False, **quiet)
     return True
+
+
+def _check_port(address: str) -> None:
+    """Ray itself tries for many minutes. Raises UsageError where nobody listens at HOST:PORT."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UsageError(f"no Ray cluster at {address}: {error.strerror or error}") from None
 
 
 @contextmanager
