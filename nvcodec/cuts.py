@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nvcodec.format import Planes
 
 CUT = 0.6  # of `changed`
-FEWEST_CELLS = 100  # smaller pictures change as a whole under mere motion
+STANDS_OUT = 3.0  # times the mean of the changes beside it
+FEWEST_CELLS = 300  # smaller pictures change as a whole under mere motion
 GRAIN = 1  # of 8-bit luma: means that differ by less may be noise
 _CELL = 8  # luma samples
 
@@ -43,28 +44,20 @@ def grain_of(planes: Planes) -> int:
 class CutFinder:
     """Finds cuts in a row of pictures that is read once, with the next picture known.
 
-    A flash is no cut: the picture after it is like the one before it.
+    A cut stands out from the changes before and behind it; fast motion and flashes, which change back, do not.
     """
 
-    def __init__(self) -> None:
-        self._before: list[NDArray[np.int64]] = []  # means of up to two pictures, the later one last
-
-    @property
-    def begun(self) -> bool:
-        return bool(self._before)
-
-    def begin(self, planes: Planes) -> None:
-        """The first picture of the row."""
-        self._before = [local_means(planes[0])]
+    def __init__(self, first: Planes) -> None:
+        self._means, self._change = local_means(first[0]), 0.0  # of the latest picture
 
     def is_cut(self, planes: Planes, following: Planes | None) -> bool:
         """Whether ``planes``, the next picture of the row, begins a scene; ``following`` comes behind it, if any."""
         means, grain = local_means(planes[0]), grain_of(planes)
-        strange = means.size >= FEWEST_CELLS and all(changed(means, other, grain) > CUT for other in self._before)
-        if strange and following is not None:
-            strange = changed(local_means(following[0]), self._before[-1], grain) > CUT
-        self._before = [*self._before[-1:], means]
-        return strange
+        change, usual = changed(means, self._means, grain), self._change
+        if change > CUT and following is not None:
+            usual = (usual + changed(local_means(following[0]), means, grain)) / 2
+        self._means, self._change = means, change
+        return means.size >= FEWEST_CELLS and change > max(CUT, STANDS_OUT * usual)
 
 
 def scenes(frames: Sequence[Planes]) -> list[range]:

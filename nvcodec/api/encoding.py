@@ -226,7 +226,7 @@ class _Encode:
         files.sync(file)
         self.budget.spend(writer.bytes_written - before, frames)
         self.tally.add(payload, frames, writer.group_count - 1)
-        self.reporter.group_done(payload, frames, writer)
+        self.reporter.group_done(task, payload, writer)
 
     def _within_goal(self, task: Task, payload: GroupPayload, engine: Engine) -> GroupPayload:
         """The group, coded again where it came out larger than the rest of the goal allows."""

@@ -52,6 +52,7 @@ class Cutter:
     _planned: list[int] = field(default_factory=list)
     _done: int = 0
     _since_key: int = 0
+    _finder: CutFinder | None = None
 
     def lengths(self) -> list[int]:
         """Of the groups to come as far as is known now; a cut changes them."""
@@ -62,7 +63,7 @@ class Cutter:
         """Groups in order. Two pictures are read ahead, because what a file says of its length may be wrong (packets
         that show nothing, as VP8 has them), and a flash is told from a cut by what follows."""
         ahead = deque(islice(pictures, 2))
-        finder, cut, more = CutFinder(), True, bool(ahead)
+        cut, more = True, bool(ahead)
         while more:
             group: list[Picture] = []
             wanted, after_cut = self._next_length(cut), cut
@@ -70,19 +71,18 @@ class Cutter:
                 group.append(ahead.popleft())
                 ahead.extend(islice(pictures, 1))
                 more = bool(ahead)
-                cut = more and self._cuts(finder, group[-1], ahead)
+                cut = more and self._cuts(group[-1], ahead)
                 if not more or cut or len(group) == wanted:
                     break
             yield Piece(group, self._took(len(group), after_cut), not more)
             del group
 
-    def _cuts(self, finder: CutFinder, latest: Picture, ahead: deque[Picture]) -> bool:
+    def _cuts(self, latest: Picture, ahead: deque[Picture]) -> bool:
         """Whether the picture that comes next begins a scene."""
         if not self.scenes:
             return False
-        if not finder.begun:
-            finder.begin(latest.planes)
-        return finder.is_cut(ahead[0].planes, ahead[1].planes if len(ahead) > 1 else None)
+        self._finder = self._finder or CutFinder(latest.planes)
+        return self._finder.is_cut(ahead[0].planes, ahead[1].planes if len(ahead) > 1 else None)
 
     def _next_length(self, after_cut: bool) -> int:
         if after_cut or not self._planned:

@@ -27,6 +27,9 @@ class Reporter:
     feed: PacketFeed
     frames_done: int = 0
     last: float = 0.0
+    coded: int = 0  # frames, by this call
+    psnr_sum: float = 0.0
+    running: dict[int, float] = field(default_factory=dict)  # frames of groups that are being fitted
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def on_status(self, writer: Callable[[], Writer | None]) -> Callable[[Task, FitStatus], None] | None:
@@ -44,21 +47,28 @@ class Reporter:
     def _fit_report(self, task: Task, status: FitStatus, writer: Writer | None) -> None:
         frames = len(task.tag.pts)
         with self.lock:  # several workers' fits speak from their own threads
+            self.running[id(task.tag)] = frames * status.progress
             if time.monotonic() - self.last < REPORT_EVERY:
                 return
-            self.last = time.monotonic()
-        self._report(
-            self.frames_done + int(frames * status.progress),
-            writer,
-            status.progress,
-            status.step,
-            status.psnr or None,  # 0: not known yet
-            self._predict(writer, status.bits / 8, frames),
-        )
+            self._report(
+                self.frames_done + int(sum(self.running.values())),
+                writer,
+                status.progress,
+                status.step,
+                status.psnr or None,  # 0: not known yet
+                self._predict(writer, status.bits / 8, frames),
+            )
 
-    def group_done(self, payload: GroupPayload, frames: int, writer: Writer) -> None:
-        self.frames_done += frames
-        self._report(self.frames_done, writer, 0.0, payload.steps, payload.psnr, self._predict(writer, 0, 0))
+    def group_done(self, task: Task, payload: GroupPayload, writer: Writer) -> None:
+        """Count a group that was written; the PSNR that is shown is the mean of all."""
+        frames = len(task.tag.pts)
+        with self.lock:
+            self.running.pop(id(task.tag), None)
+            self.frames_done += frames
+            self.coded += frames
+            self.psnr_sum += frames * payload.psnr
+            mean = self.psnr_sum / self.coded
+            self._report(self.frames_done, writer, 0.0, payload.steps, mean, self._predict(writer, 0, 0))
 
     def _report(
         self, done: int, writer: Writer | None, part: float, step: int, psnr: float | None, predicted: int | None

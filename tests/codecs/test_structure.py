@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from nvcodec.codecs.base import QUALITIES, STRUCTURES
 from nvcodec.codecs.conditional_decoder import REACH
-from nvcodec.cuts import CUT, changed, local_means, scenes
 from nvcodec.codecs.structure import KEY_BONUS, LONGEST_CHAIN, MINI_GROUP, Slot, level_of, scene_slots, slots
+from nvcodec.cuts import CUT, changed, local_means, scenes
 from nvcodec.format import Planes
 
 FRAMES = range(1, 71)
