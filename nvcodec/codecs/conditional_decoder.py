@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from nvcodec.motion.coding import decode_motion
 from nvcodec.motion.field import MotionField
 
 REACH = 32  # units back to a reference, and frames from a unit's number to the frame that it shows
-KEPT_PICTURES = 6  # for frames that lean on them, beside those that are shown soon
+KEPT_PICTURES = 6  # for whoever steps back, beside those that are needed again or shown soon
 
 
 class Frame(NamedTuple):
@@ -39,8 +39,28 @@ class Frame(NamedTuple):
     latents: Tensor  # compact
 
 
+class Plan:
+    """Units whose pictures are to be made, in decode order, and the last of them that refers to each unit."""
+
+    def __init__(self, frames: Sequence[Frame], roots: Iterable[int], held: Iterable[int]) -> None:
+        """``roots`` and all that they lean on, but for what is in ``held``."""
+        known, found, open_ends = set(held), set[int](), list(roots)
+        while open_ends:
+            number = open_ends.pop()
+            if number not in found and number not in known:
+                found.add(number)
+                open_ends += frames[number].references
+        order = sorted(found)
+        self.left = deque(order)
+        self.last_use = {reference: number for number in order for reference in frames[number].references}
+
+
 class ConditionalDecoder:
-    """Opening decodes every unit's symbols, in order, and takes their hash."""
+    """Opening decodes every unit's symbols, in order, and takes their hash.
+
+    Frames that are asked for in their order are made in that of the units, once each: a picture is held until the last
+    unit that refers to it was made and it was shown. Any other frame takes what it leans on alone.
+    """
 
     def __init__(self, networks: Networks, group: ConditionalGroup, units: Sequence[Unit], format: VideoFormat) -> None:
         self._networks, self._group, self._format = networks, group, format
@@ -48,24 +68,59 @@ class ConditionalDecoder:
         self._recent: OrderedDict[int, Planes] = OrderedDict()  # pictures of units
         self.symbol_hash = symbol_hash(self._decode(units))
         self._unit_of = {frame.moved.time: number for number, frame in enumerate(self._frames)}
+        self._last_use = Plan(self._frames, range(len(units)), ()).last_use
+        self._plan, self._in_order = Plan(self._frames, (), ()), False
+        self._shown = self._at = -1  # the frame that was asked for last, and the unit that decoding has come to
 
     def planes(self, frame: int) -> Planes:
-        """Frame ``frame`` as (Y, U, V), uint8 or uint16. Decodes what it leans on and no more."""
+        """Frame ``frame`` as (Y, U, V), uint8 or uint16. Raises IndexError for a frame that the group does not have."""
         if frame not in self._unit_of:
             raise IndexError(f"frame {frame} of a group of {len(self._frames)}")
         wanted = self._unit_of[frame]
-        order = self._needed(wanted)
-        last_use = {reference: number for number in order for reference in self._frames[number].references}
-        held = {number: self._recent[number] for number in last_use if number in self._recent}
-        for number in order:
-            references = self._frames[number].references
-            held[number] = self._picture(number, tuple(held[reference] for reference in references))
-            for done in (*references, number):
-                self._remember(done, held[done], frame)
-                if last_use.get(done, number) <= number:
-                    del held[done]
+        if frame != self._shown:
+            self._replan(frame, wanted)
+        while wanted not in self._recent:
+            self._make(self._plan.left[0])
+            self._plan.left.popleft()
+        if not self._in_order:
+            self._at = wanted
         self._recent.move_to_end(wanted)
+        self._forget()
         return self._recent[wanted]
+
+    def _replan(self, frame: int, wanted: int) -> None:
+        """What is to be made for a frame, and from the second one in order on for all behind it."""
+        in_order = frame == self._shown + 1
+        if not in_order:
+            self._plan = Plan(self._frames, [wanted], self._recent)
+        elif not self._in_order:
+            held = [n for n in self._recent if self._frames[n].moved.time <= self._shown + 2 * REACH]  # as long as used
+            coming = [n for n, each in enumerate(self._frames) if each.moved.time >= frame]
+            self._plan = Plan(self._frames, coming, held)
+        self._in_order, self._shown = in_order, frame
+
+    def _make(self, number: int) -> None:
+        references = self._frames[number].references
+        if number not in self._recent:
+            self._recent[number] = self._picture(number, tuple(self._recent[each] for each in references))
+        for used in (*references, number):
+            self._recent.move_to_end(used)
+        self._at = number
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what is not needed any more, but for the last few."""
+        old = [number for number in self._recent if not self._needed(number)]
+        for number in old[:-KEPT_PICTURES]:
+            del self._recent[number]
+
+    def _needed(self, number: int) -> bool:
+        """Whether a unit's picture waits to be shown, or is referred to by the plan or by units right behind."""
+        ahead = 2 * REACH if self._in_order else REACH // 2  # no unit made in order shows a later one
+        if self._shown < self._frames[number].moved.time <= self._shown + ahead:
+            return True
+        behind = number <= self._at < self._last_use.get(number, -1)  # if it is ahead, decoding was there and went back
+        return behind or self._plan.last_use.get(number, -1) > self._at
 
     def _decode(self, units: Sequence[Unit]) -> Iterator[NDArray[Any]]:
         """The integers of each unit. Raises FormatError and its kin."""
@@ -112,16 +167,6 @@ class ConditionalDecoder:
             fields.append(decode_motion(data, width, height, forecast))
         return Moved(time, payload.quality, references, tuple(fields))
 
-    def _needed(self, wanted: int) -> list[int]:
-        """Units whose pictures are missing for this one's, in decode order, this one last."""
-        found, open_ends = set[int](), [wanted]
-        while open_ends:
-            number = open_ends.pop()
-            if number not in found and number not in self._recent:
-                found.add(number)
-                open_ends += self._frames[number].references
-        return sorted(found)
-
     def _picture(self, number: int, references: tuple[Planes, ...]) -> Planes:
         frame, networks = self._frames[number], self._networks
         latents = frame.latents.to(networks.device, torch.int32)
@@ -129,14 +174,6 @@ class ConditionalDecoder:
             return key_picture(networks, latents, frame.moved.quality, self._format)
         what = seen(networks, frame.moved, references, self._format)
         return predicted_picture(networks, latents, what, frame.moved.quality, self._format)
-
-    def _remember(self, number: int, picture: Planes, time: int) -> None:
-        """Hold a picture while those that are shown soon after ``time`` wait; of all others the last few."""
-        self._recent[number] = picture
-        self._recent.move_to_end(number)
-        others = [n for n in self._recent if not time < self._frames[n].moved.time <= time + REACH]
-        for old in others[:-KEPT_PICTURES]:
-            del self._recent[old]
 
 
 def _check_shown(units: Sequence[Unit]) -> None:

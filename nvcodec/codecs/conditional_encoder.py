@@ -14,11 +14,12 @@ from nvcodec.codecs.conditional_chain import ChainCoder, ChainTrial, Plan
 from nvcodec.codecs.conditional_group import CONFIG_BYTES, ConditionalGroup
 from nvcodec.codecs.conditional_pictures import Networks
 from nvcodec.codecs.goal_search import PSNR_SLOPE, RATE_SLOPE, SKIP, GoalSearch
-from nvcodec.codecs.structure import MINI_GROUP, scene_slots
+from nvcodec.codecs.structure import MINI_GROUP, key_slots, scene_slots
 from nvcodec.cuts import scenes
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
+from nvcodec.motion.field import MAX_SIDE
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ EFFORTS = {
     "slower": Effort((_BOTH, _CHAIN, _LONG, _SHORT, *_MOTION)),
 }
 FIRST = 0.06  # octaves of bytes that a later choice must gain on few frames to be taken
+LOOK = (3, 9)  # frames, a sixth of the group's in between: choices are compared on them where a goal is to be timed
+TRIALS = 4  # that a goal takes, as a rule
+LATE = 1.2  # times the seconds of a group: beyond it, a note says so
 
 
 class ConditionalEncoder:
@@ -64,7 +68,7 @@ class ConditionalEncoder:
     ) -> None:
         self.started = time.monotonic()
         self.networks, self.frames, self.format, self.spec, self.on_status = networks, frames, format, spec, on_status
-        self.passes = 0
+        self.passes, self.pace = 0, 0.0  # trials, and seconds a frame of the last one
 
     def run(self) -> GroupPayload:
         quality = round(self.spec.quality)
@@ -73,6 +77,7 @@ class ConditionalEncoder:
         search = GoalSearch(
             lambda quality, skip: kept.get((quality, skip)) or self._trial(choice, quality, skip),
             lambda trial: float(np.mean(trial.psnr)),
+            lambda trials: self._time_for(trials * len(self.frames)),
         )
         trial, met = search.run(self.spec, CONFIG_BYTES, len(self.frames))
         return self._payload(trial, met)
@@ -80,39 +85,52 @@ class ConditionalEncoder:
     def _chosen(self, quality: int) -> tuple[Choice, ChainTrial | None]:
         """The choice with the best of rate and distortion, and its trial if that was of the whole group."""
         choices, look = self._choices()
-        if len(choices) == 1:
+        if len(choices) == 1 or not self._time_for(0):
             return choices[0], None
         best: tuple[float, Choice, ChainTrial] | None = None
         for choice in choices:
-            begun = time.monotonic()
             trial = self._trial(choice, quality, SKIP, look)
             if best is None or score(trial) < best[0]:
                 best = score(trial) - FIRST * bool(look), choice, trial  # a short look does not show all
-            if self._late(time.monotonic() - begun):
+            if not self._time_for((look or len(self.frames)) + self._ahead()):
                 break
         assert best is not None
         return best[1], None if look else best[2]
 
     def _choices(self) -> tuple[tuple[Choice, ...], int]:
         """What is tried, and on how many frames (0: all); with a time to keep, all there is while it lasts."""
-        effort = EFFORTS["slower" if self.spec.seconds is not None else self.spec.preset]
-        wanted = self.spec.structure
+        timed, wanted = self.spec.seconds is not None, self.spec.structure
+        effort = EFFORTS["slower" if timed else self.spec.preset]
         choices = tuple(c for c in effort.choices if wanted in (None, c.structure)) or (Choice(str(wanted)),)
-        return choices, effort.look if effort.look < len(self.frames) else 0
+        look = max(LOOK[0], min(LOOK[1], len(self.frames) // 6)) if timed and self._ahead() else effort.look
+        return choices[:1] if self._alone() else choices, look if look < len(self.frames) else 0
 
-    def _late(self, last: float) -> bool:
-        """Whether another trial like the last, and the search for a goal behind it, would take too long."""
-        if self.spec.seconds is None:
-            return False
+    def _alone(self) -> bool:
+        """Whether pictures have sides that no motion field covers."""
+        return max(self.format.width, self.format.height) > MAX_SIDE
+
+    def _ahead(self) -> int:
+        """Frames that the search for a goal codes, as a rule."""
         goal = self.spec.target_bytes is not None or self.spec.psnr_floor is not None
-        return time.monotonic() - self.started + last * (3 if goal else 1) > self.spec.seconds
+        return TRIALS * len(self.frames) if goal else 0
+
+    def _time_for(self, frames: int) -> bool:
+        """Whether so many frames more, at the pace of the last trial, keep to the time that there is."""
+        if self.spec.seconds is None:
+            return True
+        return time.monotonic() - self.started + self.pace * frames < self.spec.seconds
 
     def _trial(self, choice: Choice, quality: int, skip: int, look: int = 0) -> ChainTrial:
         frames = self.frames[: look or None]
         self.passes += 1
+        begun = time.monotonic()
         order = scene_slots(scenes(frames), choice.structure, choice.mini_group)
+        if self._alone() and len(frames) > 1:
+            order = key_slots(len(frames))
         coder = ChainCoder(self.networks, frames, self.format, self.spec.precision, self._status)
-        return coder.code(Plan(tuple(order), choice.worth), quality, skip)
+        trial = coder.code(Plan(tuple(order), choice.worth), quality, skip)
+        self.pace = (time.monotonic() - begun) / len(frames)
+        return trial
 
     def _status(self, trial: ChainTrial) -> None:
         if self.on_status is not None:
@@ -122,7 +140,8 @@ class ConditionalEncoder:
     def _payload(self, trial: ChainTrial, met: bool) -> GroupPayload:
         ids = self.networks.intra.weights.id, self.networks.predicted.weights.id
         config = ConditionalGroup(*ids, trial.quality, trial.skip).pack()
-        estimated = len(config) + trial.bits / 8
+        estimated, seconds = len(config) + trial.bits / 8, time.monotonic() - self.started
+        late = self.spec.seconds is not None and seconds > LATE * self.spec.seconds
         return GroupPayload(
             config=config,
             units=trial.units,
@@ -132,9 +151,9 @@ class ConditionalEncoder:
             estimated_bytes=estimated,
             goal_met=met,
             filled=True,
-            seconds=time.monotonic() - self.started,
+            seconds=seconds,
             modelled_bytes=estimated,
-            notes={"quality": float(trial.quality), "passes": float(self.passes)},
+            notes={"quality": float(trial.quality), "passes": float(self.passes)} | ({"late": 1.0} if late else {}),
         )
 
 

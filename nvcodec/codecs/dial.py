@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from nvcodec.codecs.base import QUALITIES
 
+SAFE = 4  # settings that a guess stays below the target's once there is no time to come nearer
+
 
 def last_within(
     figure: Callable[[int], float],
@@ -15,17 +17,20 @@ def last_within(
     slope: float,
     lowest: int = 0,
     near: tuple[float, float] = (0.0, 0.0),
+    more: Callable[[int], bool] = lambda trials: True,
 ) -> int | None:
     """The highest setting, ``lowest`` to 63, whose ``figure`` is at most ``target``, or None if even the lowest's is
     above. Settings are qualities; a codec may have some below 0.
 
     ``figure`` is called for few settings, once each, from ``start`` on; it should rise by about ``slope`` a step.
     Where it does not rise everywhere, the result is still within the target, and the one above it is not. A setting
-    less than ``near`` below or above the target ends the search and is the result.
+    less than ``near`` below or above the target ends the search and is the result. ``more`` says whether there is time
+    to look at so many settings: without it the result is the highest so far that is within; where none is, ever lower
+    ones are tried until one is.
     """
     low, high = lowest - 1, QUALITIES  # within, above
     low_value, high_value = -math.inf, math.inf
-    at = start
+    at, margin = start, 0
     while high - low > 1:
         value = figure(at)
         if -near[0] < value - target < near[1]:
@@ -35,6 +40,11 @@ def last_within(
         else:
             high, high_value = at, value
         at = _between(low, low_value, high, high_value, target, slope)
+        if low >= lowest and not more(1):
+            break
+        if low < lowest and not more(2):  # a guess that fails would take another one
+            margin = 3 * margin or SAFE
+            at = max(lowest, at - margin)
     return low if low >= lowest else None
 
 

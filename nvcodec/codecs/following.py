@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from nvcodec.codecs.base import GroupState
+from nvcodec.codecs.fitted import to_channels_last
 from nvcodec.codecs.goals import Candidate, quantise
 from nvcodec.codecs.sizing import fit_plan
 from nvcodec.codecs.state import FittedState
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nvcodec.codecs.encoding import GroupEncoder
 
 PROBE = 1 / 6  # of the fit
-STILL = 0.02  # of the objective: a probe that gains less ends the fit
+STILL = 0.01  # of the objective: a probe that gains less ends the fit
 
 
 def before_of(state: FittedState, device: str) -> Before:
@@ -79,13 +80,16 @@ class Follower:
             return None
 
     def _start(self, config: Any) -> tuple[torch.nn.Module, CodedParameters]:
-        from nvcodec.codecs.encoding import start_of_fit
-
         assert isinstance(self.previous, FittedState)
-        network, parameters = start_of_fit(
-            self.encoder.codec, config, self.encoder.clip, self.spec.seed, self.spec.device
-        )
-        parameters.follow(before_of(self.previous, self.spec.device))
+        codec, device = self.encoder.codec, self.spec.device
+        with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
+            network = to_channels_last(codec.network(config).to(device))
+        shape, embedding = codec.shapes(config, len(self.encoder.frames)).embedding, None
+        if shape is not None:
+            channels, frames, rows, columns = shape
+            embedding = torch.zeros(frames, channels, rows, columns)
+        parameters = CodedParameters(network, embedding).to(device)
+        parameters.follow(before_of(self.previous, device))
         return network, parameters
 
     def _quantised(self, parameters: CodedParameters) -> Any:

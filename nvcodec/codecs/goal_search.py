@@ -38,10 +38,16 @@ Kind = TypeVar("Kind", bound=Trial)
 
 
 class GoalSearch(Generic[Kind]):
-    """``trial`` codes the group at a quality and a threshold of skipping, ``psnr`` measures one."""
+    """``trial`` codes the group at a quality and a threshold of skipping, ``psnr`` measures one, ``more`` says whether
+    there is time for so many. Without time the best so far is taken, or the first that meets the goal."""
 
-    def __init__(self, trial: Callable[[int, int], Kind], psnr: Callable[[Kind], float]) -> None:
-        self._trial, self._psnr = trial, psnr
+    def __init__(
+        self,
+        trial: Callable[[int, int], Kind],
+        psnr: Callable[[Kind], float],
+        more: Callable[[int], bool] = lambda trials: True,
+    ) -> None:
+        self._trial, self._psnr, self._more = trial, psnr, more
 
     def run(self, spec: GroupSpec, config_bytes: int, frames: int) -> tuple[Kind, bool]:
         """The trial that meets the goal best, and whether it does. ``frames``: of the group."""
@@ -68,7 +74,7 @@ class GoalSearch(Generic[Kind]):
                 kept[:] = [trial]
             return value
 
-        found = last_within(log_bytes, room, start, RATE_SLOPE, lowest, near)
+        found = last_within(log_bytes, room, start, RATE_SLOPE, lowest, near, self._more)
         return kept[0], found is not None
 
     def _reach(self, floor: float, start: int) -> tuple[Kind, bool]:
@@ -83,7 +89,7 @@ class GoalSearch(Generic[Kind]):
                 kept[:] = [(trial, value >= floor)]
             return floor - value
 
-        last_within(missed, 0.0, top - start, PSNR_SLOPE, near=(PSNR_NEAR, 0.0))
+        last_within(missed, 0.0, top - start, PSNR_SLOPE, near=(PSNR_NEAR, 0.0), more=self._more)
         return kept[0]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec
-from nvcodec.codecs.grids import MOST_WIDTH, get_grid, get_strides, grid_of, put_strides, widest
+from nvcodec.codecs.grids import MOST_GRID, MOST_WIDTH, get_grid, get_strides, grid_of, put_strides, widest
 from nvcodec.codecs.hnerv import principal_components
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS, Clip
@@ -21,6 +21,7 @@ from nvcodec.models.nirvana import Nirvana, NirvanaConfig
 
 CELL = 4
 STRIDES = (2, 2)
+WIDE_STRIDES = (4, 2)  # where the others' grid would be larger than streams can say
 REDUCTION = 1.6
 SPACE_LEVELS, TIME_LEVELS = 6, 4
 LATENT_SHARE = 0.12  # of the coded parameters
@@ -36,13 +37,14 @@ class NirvanaCodec(FittedCodec):
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> NirvanaConfig:
         """The widest network with at most ``count`` numbers, its latents included, if there is one so small."""
-        patches = grid_of(rows, columns, (CELL, *STRIDES))
+        strides = STRIDES if max(grid_of(rows, columns, (CELL, *STRIDES))) <= MOST_GRID else WIDE_STRIDES
+        patches = grid_of(rows, columns, (CELL, *strides))
         latents = round(count * LATENT_SHARE / (frames * prod(patches)))
         latents = max(LEAST_LATENTS, min(MOST_LATENTS, latents))
 
         def config(width: int, least: int) -> NirvanaConfig:
             return NirvanaConfig(
-                patches, CELL, latents, HIDDEN * width, width, STRIDES, REDUCTION, least, SPACE_LEVELS, TIME_LEVELS
+                patches, CELL, latents, HIDDEN * width, width, strides, REDUCTION, least, SPACE_LEVELS, TIME_LEVELS
             )
 
         return config(*widest(lambda *widths: self.shapes(config(*widths), frames).count <= count))
@@ -83,8 +85,8 @@ class NirvanaCodec(FittedCodec):
     def network_cost(self, config: NirvanaConfig) -> tuple[int, int]:
         macs, values = config.growth().cost()
         rows, columns = config.patches
-        outputs = max(inputs + outputs for outputs, inputs in config.layers())
-        return config.patch_macs() + macs, max(values, rows * columns * outputs)
+        alive = max(inputs + 2 * outputs for outputs, inputs in config.layers())  # sines and joined patches are copies
+        return config.patch_macs() + macs, max(values, rows * columns * alive)
 
     def start_embedding(self, clip: Clip, config: NirvanaConfig) -> Tensor:
         found = principal_components(clip, config.patches, min(config.latents, CHANNELS * 16))

@@ -60,6 +60,11 @@ def _between(a: int, b: int, level: int) -> list[Slot]:
     return [slot, *_between(a, middle, level + 1), *_between(middle, b, level + 1)]
 
 
+def key_slots(frames: int) -> list[Slot]:
+    """Each frame alone, where pictures are too large for motion; no other has a use for better ones."""
+    return [Slot(t) for t in range(frames)]
+
+
 def slots(structure: str, frames: int, mini_group: int = MINI_GROUP) -> list[Slot]:
     """Of a group of so many frames; ``structure`` "low-delay" or "random-access"."""
     return low_delay(frames) if structure == "low-delay" else random_access(frames, mini_group)

@@ -69,15 +69,14 @@ class CodedTensors:
     def weight_values(self) -> list[NDArray[np.float32]]:
         """What the network computes with: integers times steps, and what was predicted of them."""
         values = [q.astype(np.float32) * step_size(e) for q, e in zip(self.weights, self.weight_exponents, strict=True)]
-        if self.previous is None:
-            return values
-        before = zip(self.previous.weights, self.predictions, strict=True)
-        parts = [base * np.float32(p / WHOLE) for base, p in before]
-        return [part + value for part, value in zip(parts, values, strict=True)]
+        if self.previous is not None:
+            for value, base, prediction in zip(values, self.previous.weights, self.predictions, strict=True):
+                value += base * np.float32(prediction / WHOLE)
+        return values
 
     def state(self, codec_id: int, config: bytes) -> FittedState:
         """For a group that leans on this one."""
-        last = None if self.embedding is None else self.embedding[:, -1]
+        last = None if self.embedding is None else self.embedding[:, -1].copy()  # not a view, which would hold it all
         exponents = tuple(self.weight_exponents), self.embedding_exponents
         return FittedState(codec_id, config, self.hash(), tuple(self.weight_values()), *exponents, last)
 
@@ -112,13 +111,13 @@ def rescaled(before: Ints, exponent: int, to: int) -> Ints:
     return np.clip(np.rint(values), -(2**30), 2**30).astype(np.int32)
 
 
-def _weighted(frames: Ints, weight: int) -> Ints:
+def _weighted(frames: NDArray[np.integer], weight: int) -> NDArray[np.int64]:
     """Arithmetic shift, half rounded up."""
-    shifted: Ints = (frames * weight + (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT
+    shifted: NDArray[np.int64] = (frames.astype(np.int64) * weight + (WHOLE >> 1)) >> PREDICTION_SHIFT
     return shifted
 
 
-def _residual(channel: Ints, weight: int, before: Ints | None = None) -> Ints:
+def _residual(channel: Ints, weight: int, before: Ints | None = None) -> NDArray[np.integer]:
     """(T, h, w) minus the weighted previous frame; that of frame 0 is ``before``, if there is one."""
     if weight == 0:
         return channel
@@ -126,13 +125,13 @@ def _residual(channel: Ints, weight: int, before: Ints | None = None) -> Ints:
     return channel - _weighted(np.concatenate([first, channel[:-1]]), weight)
 
 
-def _restore(residual: Ints, weight: int, before: Ints | None = None) -> Ints:
+def _restore(residual: NDArray[np.integer], weight: int, before: Ints | None = None) -> Ints:
     """The inverse of :func:`_residual`. Raises :class:`DamagedError` beyond 32 bits, where only damage leads."""
     if weight == 0:
-        return residual
+        return residual.astype(np.int32, copy=False)
     out = residual.astype(np.int64)
     if before is not None:
-        out[0] += _weighted(before.astype(np.int64), weight)
+        out[0] += _weighted(before, weight)
     for t in range(1, len(out)):
         out[t] += _weighted(out[t - 1], weight)
     if np.abs(out).max(initial=0) >= 1 << 31:
@@ -140,10 +139,21 @@ def _restore(residual: Ints, weight: int, before: Ints | None = None) -> Ints:
     return out.astype(np.int32)
 
 
-def _best_table(symbols: Ints) -> tuple[float, int]:
+def _best_table(symbols: NDArray[np.integer]) -> tuple[float, int]:
     costs = table_costs(symbols.reshape(-1), GGD)
     index = int(np.argmin(costs))
     return float(costs[index]), index
+
+
+def _best_prediction(channel: Ints, before: Ints | None) -> tuple[int, int]:
+    """(weight, table) of fewest bits; no prediction whose residual leaves 32 bits."""
+    choices = []
+    for weight in range(WHOLE + 1):
+        residual = _residual(channel, weight, before)
+        if np.abs(residual.astype(np.int64)).max(initial=0) < 1 << 31 or weight == 0:
+            choices.append((*_best_table(residual), weight))
+    _, table, weight = min(choices)
+    return weight, table
 
 
 def _before(tensors: CodedTensors, channel: int) -> Ints | None:
@@ -157,7 +167,8 @@ def _before(tensors: CodedTensors, channel: int) -> Ints | None:
 
 def encode_tensors(tensors: CodedTensors) -> tuple[bytes, float]:
     """A unit's payload and the ideal bits of its symbols under the chosen tables."""
-    side, streams, tables = bytearray(), [], []
+    side, tables = bytearray(), []
+    streams: list[NDArray[np.integer]] = []
     for number, (values, exponent) in enumerate(zip(tensors.weights, tensors.weight_exponents, strict=True)):
         table = _best_table(values)[1]
         if tensors.previous is None:
@@ -169,7 +180,7 @@ def encode_tensors(tensors: CodedTensors) -> tuple[bytes, float]:
     if tensors.embedding is not None:
         for number, (channel, exponent) in enumerate(zip(tensors.embedding, tensors.embedding_exponents, strict=True)):
             before = _before(tensors, number)
-            _, table, weight = min((*_best_table(_residual(channel, a, before)), a) for a in range(WHOLE + 1))
+            weight, table = _best_prediction(channel, before)
             side += _CHANNEL_SIDE.pack(exponent, weight, table)
             streams.append(_residual(channel, weight, before).reshape(-1))
             tables.append(table)

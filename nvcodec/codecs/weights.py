@@ -115,10 +115,12 @@ def weight_files() -> Iterator[Path]:
 def find_weights(model_id: bytes, who: str = "the stream") -> Path:
     """The file of the model that a stream (or ``who``) names: its id is its name's end, or its name has none.
 
-    Raises UnsupportedError that says which weights are missing, FormatError if a file of that name is damaged.
+    Raises UnsupportedError that says which weights are missing; where nothing but damaged files of that name are found,
+    FormatError or InputError of the first.
     """
     name = model_id.hex()
     problems: list[FormatError | InputError] = []
+    damaged: list[FormatError | InputError] = []
     for path in sorted(weight_files(), key=lambda path: _named_id(path) != name):
         named = _named_id(path)
         if named not in (name, None):
@@ -130,9 +132,9 @@ def find_weights(model_id: bytes, who: str = "the stream") -> Path:
             if named is not None:
                 raise FormatError(f"{path}: weights {found.hex()} under the name of {name}")
         except (FormatError, InputError) as error:
-            if named is not None:
-                raise
-            problems.append(error)
+            (problems if named is None else damaged).append(error)
+    if damaged:
+        raise damaged[0]
     missing = f"{who} needs the weights {name}, which are not here"
     unread = f"; {problems[0]}" if problems else ""
     raise UnsupportedError(f"{missing}: put their file into a folder that {VARIABLE} names{unread}")

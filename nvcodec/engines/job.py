@@ -13,6 +13,7 @@ from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
 from nvcodec.codecs.registry import get_codec
 from nvcodec.fitting.fit import FitStatus
 from nvcodec.format import VideoFormat
+from nvcodec.hardware import return_memory
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,7 @@ class GroupJob:
 def run_in_process(job: GroupJob, on_status: Callable[[FitStatus], None] | None = None) -> GroupPayload:
     """Code the group here and now."""
     before = () if job.previous is None else (job.previous,)
-    return get_codec(job.codec).encode_group(job.frames, job.format, job.spec, on_status, *before)
+    try:
+        return get_codec(job.codec).encode_group(job.frames, job.format, job.spec, on_status, *before)
+    finally:
+        return_memory()

@@ -40,9 +40,13 @@ class Clip:
     """The frames of one group: ``phases`` is (T, 6, H/2, W/2), uint8 at bit depth 8, int16 at 10."""
 
     def __init__(self, frames: Sequence[Planes], bit_depth: int, device: str = "cpu") -> None:
-        stacked = np.stack([to_phases(planes) for planes in frames])
-        if bit_depth > 8:
-            stacked = stacked.astype(np.int16)
+        rows, columns = frames[0][1].shape
+        stacked = np.empty((len(frames), CHANNELS, rows, columns), np.uint8 if bit_depth == 8 else np.int16)
+        sums = np.zeros(CHANNELS, np.int64)
+        for into, planes in zip(stacked, frames, strict=True):
+            into[...] = to_phases(planes)
+            sums += into.sum((1, 2), np.int64)  # numpy makes no wide copy, as torch does
+        self._sums = torch.from_numpy(sums)
         self.phases = torch.from_numpy(stacked).to(device)
         self.bit_depth = bit_depth
         self.height, self.width = frames[0][0].shape
@@ -69,8 +73,7 @@ class Clip:
 
     def means(self) -> Tensor:
         """(6,) mean of each plane over all frames, in [0, 1], float32."""
-        sums = torch.stack([frame.sum((-2, -1), dtype=torch.int64) for frame in self.phases]).sum(0)
-        return sums.cpu() / (self.peak * self.phases[:, 0].numel())
+        return self._sums / (self.peak * self.phases[:, 0].numel())
 
 
 def weighted_mse(predicted: Tensor, target: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class NirvanaConfig:
 
 
 def octaves(values: Tensor, levels: int) -> Tensor:
-    """sin and cos of pi * 2^l * ``values``, l < ``levels``: (...,) float32 -> (..., 2 * levels), in float64 within."""
+    """sin and cos of pi * 2^l * ``values``, l < ``levels``: (...,) -> (..., 2 * levels) float32, in float64 within."""
     scales = torch.tensor([math.pi * 2**level for level in range(levels)], dtype=torch.float64, device=values.device)
     angles = values.to(torch.float64)[..., None] * scales
     return torch.cat((angles.sin(), angles.cos()), dim=-1).to(torch.float32)
@@ -102,7 +102,7 @@ class Nirvana(nn.Module):
         config, dtype = self.config, self.head.weight.dtype
         sides = []
         for axis, count in enumerate(config.patches):
-            centres = (torch.arange(count, device=x.device, dtype=torch.float32) * 2 + 1) / count - 1
+            centres = (torch.arange(count, device=x.device, dtype=torch.float64) * 2 + (1 - count)) / count
             waves = octaves(centres, config.space_levels)
             sides.append(waves[:, None] if axis == 0 else waves[None])
         shape = len(x), *config.patches, -1

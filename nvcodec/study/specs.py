@@ -28,7 +28,7 @@ class NeuralSpec:
     def parse(cls, text: str, settings: StudySettings) -> NeuralSpec:
         """``NAME[:EFFORT]``, the effort a preset or a duration, the study's own where it names none; ``NAME[:MODEL]``
         of a trained codec, the model a size or a file, the one that an encoder takes where it names none; or a preset,
-        where the codec has any.
+        where the codec has any, with the study's own beside a model. A study's time budget is for fitted codecs alone.
 
         Raises:
             UsageError: no such codec, an effort that is neither, or a size without weights.
@@ -38,7 +38,7 @@ class NeuralSpec:
         name, colon, effort = text.partition(":")
         name = AUTO if name == "auto" else name
         if get_codec(name).family == "trained":  # which says what there is for a name that is none
-            return cls._trained(name, effort if colon else None)
+            return cls._trained(name, effort if colon else None, settings.preset)
         if not colon:
             preset = settings.preset or ("medium" if settings.time_budget is None else None)
             return cls(name, preset, settings.time_budget)
@@ -50,9 +50,12 @@ class NeuralSpec:
         return cls(name, None, seconds)
 
     @classmethod
-    def _trained(cls, name: str, model: str | None) -> NeuralSpec:
-        preset = model if model in PRESETS and has_effort(get_codec(name)) else None
-        model = model if preset is None else None
+    def _trained(cls, name: str, model: str | None, preset: str | None) -> NeuralSpec:
+        """``preset``: the study's, for a codec that has any."""
+        if not has_effort(get_codec(name)):
+            preset = None
+        elif model in PRESETS:
+            preset, model = model, None
         from nvcodec.api.families import trained  # takes torch
         from nvcodec.codecs.weights import default_ids, weights_digest
 

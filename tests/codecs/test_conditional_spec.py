@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from nvcodec.codecs.base import STRUCTURES, GroupPayload, GroupSpec
 from nvcodec.codecs.conditional_decoder import REACH
+from nvcodec.codecs.conditional_encoder import EFFORTS
 from nvcodec.codecs.conditional_group import (
     CONFIG_BYTES,
     ConditionalGroup,
@@ -159,6 +160,17 @@ def test_structures():
         assert said == references
         assert max(max(times[: n + 1]) - time for n, time in enumerate(times)) == int(delay)
     assert [row[0] for row in rows("structures")] == list(STRUCTURES)
+
+
+def test_distances_of_anchors():
+    """Those of every preset are there, each with its delay."""
+    for distance, order, delay in rows("distances"):
+        times = [int(t) for t in order.split()]
+        assert [slot.time for slot in slots("random-access", len(times), int(distance))] == times
+        assert max(max(times[: n + 1]) - time for n, time in enumerate(times)) == int(delay)
+    used = {name: {choice.mini_group for choice in effort.choices} for name, effort in EFFORTS.items()}
+    assert {int(row[0]) for row in rows("distances")} == used["slower"] == {2, 4, 8}
+    assert used["slow"] == {4, 8} and used["faster"] == used["fast"] == used["medium"] == {4}
 
 
 @pytest.mark.parametrize("intra", [INTRA, CONFIGS["m"]], ids=["tiny", "m"])

@@ -37,3 +37,31 @@ def test_a_line_takes_few_tries(slope, start, offset, target):
 
     last_within(figure, target, start, 0.06)
     assert len(asked) <= 7
+
+
+@given(
+    steps=st.lists(st.floats(0, 3), min_size=64, max_size=64),
+    target=st.floats(-10, 100),
+    start=st.integers(0, 63),
+    slope=st.floats(0.01, 10),
+    tries=st.integers(0, 8),
+)
+def test_without_time_it_stops_at_the_first_within(steps, target, start, slope, tries):
+    """And where none is yet, it goes down until one is, in few steps."""
+    values = [sum(steps[: i + 1]) for i in range(64)]
+    asked = []
+
+    def figure(quality: int) -> float:
+        asked.append(quality)
+        return values[quality]
+
+    def more(trials: int) -> bool:
+        return len(asked) + trials <= tries
+
+    found = last_within(figure, target, start, slope, more=more)
+    within = [quality for quality in asked if values[quality] <= target]
+    assert found == (max(within) if within else None)
+    assert within or values[0] > target
+    assert len(set(asked)) == len(asked) and len(asked) <= max(1, tries) + 4
+    late = asked[max(1, tries) :]
+    assert not within or min(asked.index(quality) for quality in within) >= len(asked) - 1 or not late

@@ -43,6 +43,20 @@ def test_a_trained_codec_is_named_by_size_or_file(shipped, tiny_weights):
     assert (file.preset, file.time_budget, plain.file) == (None, None, None)
 
 
+def test_a_preset_of_the_study_is_for_codecs_that_have_any(tiny_conditional):
+    """Their own preset goes before it; the others have none, whatever the study's is."""
+    fast = NeuralSpec.parse("conditional", StudySettings(preset="fast"))
+    assert (fast.preset, fast.configuration) == ("fast", "s fast")
+    assert fast == NeuralSpec.parse("conditional:fast", StudySettings())
+    assert fast == NeuralSpec.parse("conditional:fast", StudySettings(preset="slow"))
+    assert fast == NeuralSpec.parse("conditional:s", StudySettings(preset="fast"))
+    file = NeuralSpec.parse(f"conditional:{tiny_conditional}", StudySettings(preset="slower"))
+    assert (file.file, file.configuration) == (tiny_conditional, "tiny-conditional slower")
+    assert neural._effort(file, StudySettings()) == ("--model", str(tiny_conditional), "--preset", "slower")
+    assert NeuralSpec.parse("conditional", StudySettings()).preset is None
+    assert NeuralSpec.parse("intra", StudySettings(preset="fast")).preset is None
+
+
 def test_what_is_no_model_is_refused(tiny_weights, monkeypatch, tmp_path):
     monkeypatch.setattr(weights_room, "default_ids", lambda kind="": {})
     (tmp_path / "x.safetensors").write_bytes(b"no weights")

@@ -1,0 +1,293 @@
+"""Groups of the fitted codecs decoded a second time, from bitstream/FITTED.md: numpy, pictures in float64.
+
+Segments, whose text is CODER.md, are the package's twin in Python. What the text forbids is a ValueError here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nvcodec.entropy.segment import decode_segment
+from nvcodec.entropy.tables import GGD
+
+MANTISSAS = (
+    8388608, 8760003, 9147842, 9552851, 9975792, 10417458, 10878679, 11360319,
+    11863283, 12388516, 12937002, 13509772, 14107901, 14732511, 15384775, 16065917,
+)  # fmt: skip
+NAMES = {1: "nerv", 2: "hnerv", 6: "nirvana"}
+GRID = [("grid rows", 1, 1024), ("grid columns", 1, 1024)]
+WIDTHS = [("width", 1, 8192), ("reduction", 100, 1600), ("least width", 1, 8192)]
+FIELDS = {
+    "nerv": [
+        *GRID, ("width", 1, 8192), ("least width", 1, 8192), ("expansion", 1, 16), ("hidden width", 1, 8192),
+        ("base", 100, 400), ("levels", 1, 128),
+    ],
+    "hnerv": [*GRID, ("latents", 1, 1024), *WIDTHS, ("first kernel", 1, 15), ("largest kernel", 1, 15)],
+    "nirvana": [
+        ("cell", 1, 16), *GRID, ("latents", 1, 1024), ("hidden width", 1, 8192), *WIDTHS,
+        ("octaves of space", 1, 16), ("octaves of time", 1, 16),
+    ],
+}  # fmt: skip
+erf = np.vectorize(math.erf)
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def step(exponent: int) -> float:
+    return MANTISSAS[exponent % 16] * 2.0 ** (exponent // 16 - 36)
+
+
+# section 2
+
+
+class Network:
+    """What a config says."""
+
+    def __init__(self, codec_id: int, config: bytes, width: int, height: int) -> None:
+        self.name, self._data = NAMES[codec_id], list(config)
+        self.strides = [self._number(1, 16) for _ in range(self._number(1, 8))]
+        self.fields = {name: self._number(low, high) for name, low, high in FIELDS[self.name]}
+        require(not self._data, "config goes on")
+        require(all(self.fields.get(f"{which} kernel", 1) % 2 == 1 for which in ("first", "largest")), "an even kernel")
+        self.rows, self.columns = (height + 1) // 2, (width + 1) // 2
+        self.grid = self.fields["grid rows"], self.fields["grid columns"]
+        scale = math.prod(self.strides) * self.fields.get("cell", 1)
+        require(self.grid == (-(-self.rows // scale), -(-self.columns // scale)), "another grid")
+        self.cells = self.grid[0] * self.grid[1]
+
+    def _number(self, low: int, high: int) -> int:
+        value = 0
+        for place in range(4):
+            require(bool(self._data), "config ends early")
+            byte = self._data.pop(0)
+            value |= (byte & 127) << 7 * place
+            if byte < 128:
+                require(byte > 0 or place == 0, "not the shortest form")
+                require(low <= value <= high, "out of range")
+                return value
+        raise ValueError("more than four bytes")
+
+    def widths(self) -> list[int]:
+        least, out = self.fields["least width"], [self.fields["width"]]
+        for i, s in enumerate(self.strides):
+            if self.name != "nerv":
+                out.append(max(round(out[-1] / (self.fields["reduction"] / 100)), least))
+            elif i == 0:
+                out.append(out[0] * self.fields["expansion"])
+            else:
+                out.append(max(out[-1] // 2, least) if s > 1 else out[-1])
+        return out
+
+    def kernels(self) -> list[int]:
+        stages = range(len(self.strides))
+        if self.name != "hnerv":
+            return [3 for _ in stages]
+        return [min(self.fields["first kernel"] + 2 * i, self.fields["largest kernel"]) for i in stages]
+
+    @property
+    def inputs(self) -> int:
+        """``I``, of nirvana."""
+        return 4 * self.fields["octaves of space"] + 2 * self.fields["octaves of time"] + self.fields["latents"]
+
+    def tensors(self) -> list[tuple[int, ...]]:
+        f, w = self.fields, self.widths()
+        if self.name == "nerv":
+            stem = [(f["hidden width"], 2 * f["levels"]), (self.cells * w[0], f["hidden width"])]
+        elif self.name == "hnerv":
+            stem = [(w[0], f["latents"], 1, 1)]
+        else:
+            h = f["hidden width"]
+            stem = [(h, self.inputs), (h, h), (f["cell"] ** 2 * w[0], h)]
+        stages = [
+            (w[i + 1] * s * s, w[i], k, k) for i, (s, k) in enumerate(zip(self.strides, self.kernels(), strict=True))
+        ]
+        head = 1 if self.name == "nerv" else 3
+        return [shape for layer in [*stem, *stages, (6, w[-1], head, head)] for shape in (layer, layer[:1])]
+
+    def cost(self, frames: int) -> tuple[int, int, int]:
+        """Parameters, multiply-adds of a picture, activation bytes."""
+        f, w, cells = self.fields, self.widths(), self.cells
+        parameters = sum(math.prod(shape) for shape in self.tensors()) + f.get("latents", 0) * frames * cells
+        most, area = [], cells
+        if self.name == "nerv":
+            macs = f["hidden width"] * (2 * f["levels"] + cells * w[0])
+        elif self.name == "hnerv":
+            macs = cells * f["latents"] * w[0]
+        else:
+            h, patch = f["hidden width"], f["cell"] ** 2 * w[0]
+            area *= f["cell"] ** 2
+            macs = cells * h * (self.inputs + h + patch)
+            most = [cells * (self.inputs + 2 * h), cells * 3 * h, cells * (h + 2 * patch)]
+        for i, (s, k) in enumerate(zip(self.strides, self.kernels(), strict=True)):
+            macs += area * w[i] * w[i + 1] * s * s * k * k
+            most.append(area * (w[i] + 2 * w[i + 1] * s * s))
+            area *= s * s
+        macs += (1 if self.name == "nerv" else 9) * 6 * area * w[-1]
+        return parameters, macs, 4 * max(*most, area * (w[-1] + 12))
+
+
+# section 3
+
+
+@dataclass
+class Group:
+    """A group's integers and values."""
+
+    network: Network
+    config: bytes
+    frames: int
+    exponents: list[int]
+    values: list[np.ndarray]  # float32, of the weights
+    channel_exponents: list[int]
+    embedding: np.ndarray | None  # (C, T, rows, columns) int64
+    symbol_hash: bytes
+
+
+def decode_group(
+    codec_id: int, config: bytes, payload: bytes, width: int, height: int, frames: int, before: Group | None = None
+) -> Group:
+    """``before`` is the group that this one leans on."""
+    network = Network(codec_id, config, width, height)
+    require(before is None or (before.network.name, before.config) == (network.name, config), "another network")
+    shapes, channels = network.tensors(), network.fields.get("latents", 0)
+    sides, at = [], 0
+    for number in range(len(shapes) + channels):
+        short = number < len(shapes) and before is None
+        part = payload[at : at + (3 if short else 4)]
+        require(len(part) == (3 if short else 4), "side information ends early")
+        sides.append((part[0], 0 if short else part[1], int.from_bytes(part[-2:], "little")))
+        at += len(part)
+        require(sides[-1][1] <= 8 and sides[-1][2] < 960, "no such table or prediction")
+    shapes = [*shapes, *[(frames, *network.grid)] * channels]
+    tables = [np.full(math.prod(shape), side[2], np.uint16) for shape, side in zip(shapes, sides, strict=True)]
+    symbols = decode_segment(payload[at:], np.concatenate(tables), GGD, backend="python").astype(np.int64)
+    arrays = []
+    for shape in shapes:
+        arrays.append(symbols[: math.prod(shape)].reshape(shape))
+        symbols = symbols[math.prod(shape) :]
+    count = len(shapes) - channels
+    embedding = None
+    if channels:
+        embedding = np.stack([_restored(arrays[count + c], c, sides[count + c], before) for c in range(channels)])
+    weights, weight_sides = arrays[:count], sides[:count]
+    first = [side[0] for side in sides]
+    if before is not None:
+        first += [side[1] for side in weight_sides]
+        halves = before.symbol_hash[:4], before.symbol_hash[4:]
+        first += [int.from_bytes(half, "little", signed=True) for half in halves]
+    digest = hashlib.blake2b(digest_size=8)
+    for array in [np.array(first), *weights, *([] if embedding is None else [embedding])]:
+        digest.update(array.size.to_bytes(8, "little") + array.astype("<i4").tobytes())
+    values = []
+    for number, (q, (exponent, prediction, _)) in enumerate(zip(weights, weight_sides, strict=True)):
+        value = (q.astype(np.float32).astype(np.float64) * step(exponent)).astype(np.float32)
+        if before is not None:
+            part = (before.values[number].astype(np.float64) * (prediction / 8)).astype(np.float32)
+            value = (part.astype(np.float64) + value).astype(np.float32)
+        values.append(value)
+    exponents = [side[0] for side in sides]
+    return Group(
+        network, config, frames, exponents[:count], values, exponents[count:], embedding, digest.digest()
+    )  # fmt: skip
+
+
+def _restored(residual: np.ndarray, channel: int, side: tuple[int, int, int], before: Group | None) -> np.ndarray:
+    exponent, prediction, _ = side
+    if prediction == 0:
+        return residual
+    last = np.zeros(residual.shape[1:], np.int64)
+    if before is not None and before.embedding is not None:
+        scaled = before.embedding[channel, -1].astype(np.float64) * step(before.channel_exponents[channel])
+        last = np.clip(np.rint(scaled / step(exponent)), -(2.0**30), 2.0**30).astype(np.int64)
+    out = []
+    for row in residual:
+        last = row + ((prediction * last + 4) >> 3)
+        require(bool((abs(last) < 2**31).all()), "the embedding leaves its range")
+        out.append(last)
+    return np.stack(out)
+
+
+# sections 4 and 5
+
+
+def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    k = weight.shape[-1]
+    padded = np.pad(x, ((0, 0), (k // 2, k // 2), (k // 2, k // 2)))
+    out = np.zeros((len(weight), *x.shape[1:])) + bias[:, None, None]
+    for i in range(k):
+        for j in range(k):
+            out += np.einsum("oc,cyx->oyx", weight[:, :, i, j], padded[:, i : i + x.shape[1], j : j + x.shape[2]])
+    return out
+
+
+def shuffle(x: np.ndarray, s: int) -> np.ndarray:
+    out = np.empty((len(x) // (s * s), s * x.shape[1], s * x.shape[2]))
+    for i in range(s):
+        for j in range(s):
+            out[:, i::s, j::s] = x[s * i + j :: s * s]
+    return out
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    return x / 2 * (1 + erf(x / math.sqrt(2)))
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    return x / (1 + np.exp(-x))
+
+
+def waves(value: float, levels: int) -> list[float]:
+    angles = [math.pi * 2.0**level * value for level in range(levels)]
+    return [float(np.float32(f(a))) for f in (math.sin, math.cos) for a in angles]
+
+
+def _stem(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
+    network, f = group.network, group.network.fields
+    tau = float(np.float32(t / group.frames))
+    if network.name == "nerv":
+        angles = [math.pi * tau * (f["base"] / 100) ** level for level in range(f["levels"])]
+        code = np.array([np.float32(g(a)) for a in angles for g in (math.sin, math.cos)], np.float64)
+        hidden = silu(weights[0] @ code + weights[1])
+        return silu(weights[2] @ hidden + weights[3]).reshape(-1, *network.grid)
+    steps = np.array([step(e) for e in group.channel_exponents])[:, None, None]
+    assert group.embedding is not None
+    embedding = group.embedding[:, t] * steps
+    if network.name == "hnerv":
+        return gelu(convolution(embedding, weights[0], weights[1]))
+    (rows, columns), d, m = network.grid, f["cell"], f["octaves of space"]
+    out = np.empty((f["width"], d * rows, d * columns))
+    for y in range(rows):
+        for x in range(columns):
+            place = waves((2 * y + 1 - rows) / rows, m) + waves((2 * x + 1 - columns) / columns, m)
+            inputs = np.array([*place, *waves(tau, f["octaves of time"]), *embedding[:, y, x]])
+            hidden = np.sin(weights[0] @ inputs + weights[1])
+            patch = weights[4] @ np.sin(weights[2] @ hidden + weights[3]) + weights[5]
+            for i in range(d):
+                for j in range(d):
+                    for c in range(f["width"]):
+                        out[c, d * y + i, d * x + j] = patch[(i * d + j) * f["width"] + c]
+    return out
+
+
+def picture(group: Group, t: int, width: int, height: int, bit_depth: int) -> Planes:
+    """Frame ``t``, in float64."""
+    network, weights = group.network, [value.astype(np.float64) for value in group.values]
+    x, activation = _stem(group, weights, t), silu if network.name == "nerv" else gelu
+    weights = weights[{"nerv": 4, "hnerv": 2, "nirvana": 6}[network.name] :]
+    for i, s in enumerate(network.strides):
+        x = activation(shuffle(convolution(x, weights[2 * i], weights[2 * i + 1]), s))
+    v = np.tanh(convolution(x, weights[-2], weights[-1])) / 2 + 0.5
+    samples = np.rint(v * (2**bit_depth - 1))[:, : network.rows, : network.columns]
+    luma = np.empty((2 * network.rows, 2 * network.columns))
+    for i in (0, 1):
+        for j in (0, 1):
+            luma[i::2, j::2] = samples[2 * i + j]
+    return luma[:height, :width], samples[4], samples[5]
