@@ -16,7 +16,7 @@ from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
 from nvcodec.api.costs import check_size, level_for, level_of_trained
-from nvcodec.api.families import check_family, group_frames, key_distance, quality_of, weights_digest
+from nvcodec.api.families import check_family, group_frames, key_distance, setting_of, weights_digest
 from nvcodec.api.grouping import Cutter, Piece, group_lengths
 from nvcodec.api.groups import open_after
 from nvcodec.api.passthrough import PacketFeed
@@ -189,12 +189,17 @@ class _Encode:
         codec = get_codec(self.codec)
         for number, entry in enumerate(old.groups):
             head = old.read_head(number)
-            self.near = quality_of(codec, head.config, self.format)
-            if self.near is not None:
-                size = len(head.config) + sum(unit.length for unit in head.units)
-                self.rates.add(size, entry.frame_count, self.near)
+            size = len(head.config) + sum(unit.length for unit in head.units)
+            self._learn(head.config, size, entry.frame_count)
         if may_lean(codec) and old.groups:
             self.state = open_after(old, len(old.groups) - 1).state
+
+    def _learn(self, config: bytes, size: int, frames: int) -> None:
+        """What a coded group says of those to come."""
+        setting = setting_of(get_codec(self.codec), config, self.format)
+        if setting is not None:
+            self.near = max(0.0, setting)
+            self.rates.add(size, frames, setting)
 
     def _tasks(self, pieces: Iterator[Piece], alone: bool) -> Iterator[Task]:
         """The groups as jobs; with one slot (``alone``), each is planned when the one before it has been taken."""
@@ -216,9 +221,7 @@ class _Encode:
         tag: Tag = task.tag
         frames = len(tag.pts)
         self.state = payload.state
-        self.near = payload.notes.get("quality")
-        if self.near is not None:
-            self.rates.add(payload.size, frames, self.near)
+        self._learn(payload.config, payload.size, frames)
         writer = self.writer = self.writer or self._open_writer(payload, reader, file, frames)
         writer.write_packets(tag.packets)
         before = writer.bytes_written

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nvcodec.api.grouping import default_gof
 from nvcodec.api.settings import KEYINT, EncodeSettings
 from nvcodec.codecs.base import Codec, TrainedCodec, may_lean
+from nvcodec.codecs.goal_search import SKIP
 from nvcodec.codecs.registry import has_effort
 from nvcodec.codecs.weights import weights_digest as files_digest
 from nvcodec.container.limits import DEFAULT
@@ -45,10 +46,13 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
         raise UsageError(f"--quality of {codec.name} is a whole number, not {chosen.quality:g}")
 
 
-def quality_of(codec: Codec, config: bytes, fmt: VideoFormat) -> float | None:
-    """The quality that a group of a trained codec was coded at; None where a codec has no such thing."""
-    said = codec.describe(config, fmt, 1).get("quality") if codec.family == "trained" else None
-    return None if said is None else float(said)
+def setting_of(codec: Codec, config: bytes, fmt: VideoFormat) -> float | None:
+    """Where on its dial a group of a trained codec was coded: its quality, or -n where n tables more are skipped than
+    usual at quality 0. None where a codec has no such thing."""
+    said = codec.describe(config, fmt, 1) if codec.family == "trained" else {}
+    if "quality" not in said:
+        return None
+    return float(said["quality"]) - max(0.0, float(said.get("skip", SKIP)) - SKIP)
 
 
 def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:

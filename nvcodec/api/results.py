@@ -11,6 +11,7 @@ from nvcodec.api.tally import Tally
 from nvcodec.container import Writer
 
 SIZE_FLOOR = 0.93  # of a size goal: less is too little
+LATE = 1.15  # times a time budget that need no mention
 PSNR_SLACK = 0.3  # dB above a floor that need no mention
 
 
@@ -64,6 +65,8 @@ def make_result(
     if tally.hasty and settings.time_budget is not None:
         count = f"{len(tally.hasty)} of {tally.groups} groups" if tally.groups > 1 else "the video"
         more.append(f"time was short, {count} had few steps of fitting: give it more time for better pictures")
+    if settings.time_budget is not None and seconds > LATE * settings.time_budget + 1:
+        more.append(f"it took {seconds:.0f} s instead of {settings.time_budget:g} s, the least that this needs")
     return EncodeResult(
         str(path), writer.bytes_written, video_bytes, writer.frame_count, writer.group_count,
         8 * video_bytes / (form.width * form.height * writer.frame_count),

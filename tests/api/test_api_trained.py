@@ -172,3 +172,18 @@ def test_missing_and_damaged_weights_are_one_line(coded, tiny_weights, monkeypat
 
 def test_where_weights_lie_is_not_told(coded, tiny_weights):
     assert str(tiny_weights.parent).encode() not in coded.read_bytes()
+
+
+def test_settings_below_the_dial_count_as_such():
+    """What a group that skips more at quality 0 took must not pass for the bytes of quality 0."""
+    from nvcodec.api.families import setting_of
+    from nvcodec.codecs.latent_group import LatentGroup
+    from nvcodec.codecs.registry import get_codec
+    from nvcodec.codecs.weights import default_ids
+    from nvcodec.format import VideoFormat
+
+    codec, fmt = get_codec("stem"), VideoFormat(64, 48)
+    for quality, skip, setting in ((12, 1, 12), (0, 1, 0), (0, 16, -15)):
+        config = LatentGroup(bytes.fromhex(default_ids()["s"]), quality, skip).pack()
+        assert setting_of(codec, config, fmt) == setting
+    assert setting_of(get_codec("nerv"), b"", fmt) is None
