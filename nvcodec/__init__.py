@@ -53,3 +53,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(_HOME_OF[wanted]), wanted)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """Public names, whether they were used or not."""
+    return sorted({*globals(), *__all__})

@@ -14,6 +14,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nvcodec.models.blocks import UpBlock
 from nvcodec.models.growth import Growth, Stage, Window, grow
@@ -83,6 +84,7 @@ class Nirvana(nn.Module):
     def __init__(self, config: NirvanaConfig) -> None:
         super().__init__()
         self.config = config
+        self._places: Tensor | None = None
         first, second, last = (nn.Linear(inputs, outputs) for outputs, inputs in config.layers())
         with torch.no_grad():
             for layer in (first, second):  # sines' arguments vary by about 1 (Sitzmann et al. 2020)
@@ -97,23 +99,34 @@ class Nirvana(nn.Module):
         )
         self.head = nn.Conv2d(widths[-1], config.out_channels, KERNEL, padding=1)
 
-    def coordinates(self, x: Tensor) -> Tensor:
-        """What the first layer sees of (N, 1 + latents, rows, columns): (N, rows, columns, inputs)."""
-        config, dtype = self.config, self.head.weight.dtype
-        sides = []
-        for axis, count in enumerate(config.patches):
-            centres = (torch.arange(count, device=x.device, dtype=torch.float64) * 2 + (1 - count)) / count
-            waves = octaves(centres, config.space_levels)
-            sides.append(waves[:, None] if axis == 0 else waves[None])
-        shape = len(x), *config.patches, -1
-        time = octaves(x[:, 0, 0, 0].float(), config.time_levels)[:, None, None]
-        sines = [*(side[None].expand(shape) for side in sides), time.expand(shape)]
-        return torch.cat([wave.to(dtype) for wave in (*sines, x[:, 1:].permute(0, 2, 3, 1))], dim=-1)
+    def places(self, device: torch.device) -> Tensor:
+        """Sines of where each patch is, (rows, columns, 4 * space_levels) float32; the row's first. Kept."""
+        if self._places is None or self._places.device != device:
+            rows, columns = self.config.patches
+            y, x = (
+                octaves((torch.arange(count, device=device).float() * 2 + 1) / count - 1, self.config.space_levels)
+                for count in (rows, columns)
+            )
+            sides = y[:, None].expand(-1, columns, -1), x[None].expand(rows, -1, -1)
+            self._places = torch.cat(sides, dim=-1).contiguous()
+        return self._places
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """The first layer before its sine: (N, 1 + latents, rows, columns) -> (N, rows, columns, hidden).
+
+        Its inputs are where, when and the latents, in that order; what is the same for all of a kind is done once.
+        """
+        weight, config = self.first.weight, self.config
+        where, when, own = weight.split([4 * config.space_levels, 2 * config.time_levels, config.latents], dim=1)
+        time = octaves(x[:, 0, 0, 0].float(), config.time_levels).to(weight.dtype)
+        shared = functional.linear(self.places(x.device).to(weight.dtype), where, self.first.bias)
+        latents = functional.linear(x[:, 1:].permute(0, 2, 3, 1).to(weight.dtype), own)
+        return latents + shared + functional.linear(time, when)[:, None, None]
 
     def features(self, x: Tensor) -> Tensor:
         """Patches joined: (N, width, rows * cell, columns * cell)."""
         config = self.config
-        y = torch.sin(self.first(self.coordinates(x)))
+        y = torch.sin(self.hidden(x))
         y = self.last(torch.sin(self.second(y)))
         n, (rows, columns), cell = len(x), config.patches, config.cell
         y = y.reshape(n, rows, columns, cell, cell, config.width).transpose(2, 3)

@@ -32,7 +32,8 @@ def markdown(content: Content) -> str:
     for section in content.sections:
         parts += [*_deltas(section), *_published_deltas(section)]
     if content.time_deltas:
-        parts += ["## Rate at equal encode time", table(TIMES, time_rows(content), text=2)]
+        rows = time_rows(content)
+        parts += ["## Rate at equal encode time", table(TIMES, rows, text=2) if rows else ""]
         parts += ["\n".join(f"- {escaped(line)}" for line in time_missing(content))]
     parts += ["## Points", table(("clip", *POINTS), [[r.clip, *point_cells(r)] for r in content.rows], text=3)]
     parts += ["## Where the numbers come from"]
