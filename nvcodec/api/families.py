@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nvcodec.api.grouping import default_gof
-from nvcodec.api.settings import KEYINT, EncodeSettings
+from nvcodec.api.settings import EncodeSettings
 from nvcodec.codecs.base import Codec, TrainedCodec, may_lean
 from nvcodec.codecs.goal_search import SKIP
 from nvcodec.codecs.registry import has_effort
@@ -11,8 +11,6 @@ from nvcodec.codecs.weights import weights_digest as files_digest
 from nvcodec.container.limits import DEFAULT
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
-
-LEAN_BY_DEFAULT = {"nirvana": 16}  # codecs whose groups lean unless told otherwise, and frames of a group
 
 
 def trained(codec: Codec) -> TrainedCodec | None:
@@ -59,7 +57,7 @@ def group_frames(codec: Codec, chosen: EncodeSettings, fmt: VideoFormat) -> int:
     """Most frames of a group. Raises :class:`UsageError` for more than readers take by default."""
     files = trained(codec)
     if files is None:
-        gof = chosen.gof or (LEAN_BY_DEFAULT.get(codec.name) or default_gof(fmt))
+        gof = chosen.gof or getattr(codec, "usual_frames", 0) or default_gof(fmt)
         return gof if chosen.keyint is None else min(gof, chosen.keyint)
     numbers = files.coded_numbers(chosen.model, fmt)
     most = max(1, min(DEFAULT.frames, DEFAULT.parameters // numbers))
@@ -72,7 +70,7 @@ def key_distance(codec: Codec, chosen: EncodeSettings, gof: int) -> int:
     """Most frames from one point where decoding can start to the next."""
     if not may_lean(codec):
         return gof
-    return chosen.keyint or (max(gof, KEYINT) if codec.name in LEAN_BY_DEFAULT else gof)
+    return chosen.keyint or max(gof, getattr(codec, "usual_keyint", 0))
 
 
 def weights_digest(codec: Codec, chosen: EncodeSettings) -> str:

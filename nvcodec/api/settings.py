@@ -17,7 +17,6 @@ from nvcodec.errors import UsageError
 
 DEFAULT_PRESET = "medium"
 DEFAULT_QUALITY = 32.0
-KEYINT = 96  # frames, of codecs that lean by default
 ENGINES = ("local", "ray")
 MOST_WORKERS = 256
 
@@ -31,7 +30,7 @@ def option(default: Any, help: str, **extra: Any) -> Any:
 class EncodeSettings:
     """How to encode. The goals (quality, bpp, size, psnr) exclude one another, so do preset and time budget."""
 
-    codec: str = option("auto", "trained: conditional (auto), stem, intra; fitted: hnerv, nerv")
+    codec: str = option("auto", "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, nerv")
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
     size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")
@@ -45,8 +44,8 @@ class EncodeSettings:
     gof: int | None = option(None, "frames per group, at most (default: by codec, length and size)")
     keyint: int | None = option(
         None,
-        "frames between points where decoding can start, at most; groups between lean on the one before, fitted codecs "
-        f"(default: {KEYINT} for nirvana, else every group)",
+        "fitted codecs: frames between points where decoding can start, at most; groups between lean on the one before "
+        "(default: 96 for nirvana, else each group stands alone)",
     )
     structure: str | None = option(
         None,

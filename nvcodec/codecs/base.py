@@ -108,7 +108,8 @@ class Codec(Protocol):
     """A pure function from frames and a spec to bytes, and back; the only files that it reads are trained weights.
 
     One whose groups never lean on each other need not know of ``previous``, which it is then never given, and its
-    decoders need not have ``state``; one whose groups may has the attribute ``leans = True``.
+    decoders need not have ``state``; one whose groups may has the attribute ``leans = True``. Where they do so by
+    default, ``usual_frames`` and ``usual_keyint`` say how long groups and chains are.
     """
 
     name: str

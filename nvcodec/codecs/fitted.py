@@ -73,6 +73,8 @@ class FittedCodec(ABC):
     codec_id: int
     family = "fitted"
     leans = True
+    usual_frames = 0  # of a group; 0: as many as memory allows
+    usual_keyint = 0  # frames from a key group to the next; 0: every group is one
 
     # what a family says
 

@@ -34,6 +34,8 @@ class NirvanaCodec(FittedCodec):
 
     name = "nirvana"
     codec_id = 6
+    usual_frames = 16
+    usual_keyint = 96
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> NirvanaConfig:
         """The widest network with at most ``count`` numbers, its latents included, if there is one so small."""

@@ -102,9 +102,9 @@ class Nirvana(nn.Module):
     def places(self, device: torch.device) -> Tensor:
         """Sines of where each patch is, (rows, columns, 4 * space_levels) float32; the row's first. Kept."""
         if self._places is None or self._places.device != device:
-            rows, columns = self.config.patches
+            (rows, columns), levels = self.config.patches, self.config.space_levels
             y, x = (
-                octaves((torch.arange(count, device=device).float() * 2 + 1) / count - 1, self.config.space_levels)
+                octaves((torch.arange(count, device=device).double() * 2 + (1 - count)) / count, levels)
                 for count in (rows, columns)
             )
             sides = y[:, None].expand(-1, columns, -1), x[None].expand(rows, -1, -1)
