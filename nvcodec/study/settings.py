@@ -30,7 +30,9 @@ class StudySettings:
     qualities: tuple[float, ...] | None = option(None, "the points themselves, as in 16,28,40", parse="numbers")
     anchor_points: int = option(6, "rate points an anchor (default: 6)")
     crfs: tuple[float, ...] | None = option(None, "the anchors' points themselves, as in 22,27,32,37", parse="numbers")
-    preset: str | None = option(None, "effort of fitted codecs and conditional where they name none (default: medium)", choices=PRESETS)
+    preset: str | None = option(
+        None, "effort of fitted codecs and conditional where they name none (default: medium)", choices=PRESETS
+    )
     time_budget: float | None = option(None, "the same as a time, for each point (30s, 5m)", parse="duration")
     frames: int | None = option(None, "only the first N frames of each clip")
     crop: tuple[int, int] | None = option(None, "only the middle of each picture, WIDTHxHEIGHT", parse="shape")
