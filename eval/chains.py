@@ -2,7 +2,8 @@
 
     python -m eval.chains CLIP... --frames 48 --runs nerv:medium:48:48 nirvana:faster:16:48 --out rows.jsonl
 
-A run is codec:preset:frames a group:frames a chain, and optionally :share of the preset's steps. Everything happens in
+A run is codec:preset:frames a group:frames a chain, and optionally :share of the preset's steps, and :large for groups
+that stand alone with networks as large as those of chains. Everything happens in
 this process on one thread; seconds are those of the CPU, so that work beside it counts little. Rows are printed beside
 the first run of the clip: its seconds over theirs, their decoding speed and bytes over its. ``--freeze`` repeats the
 first frame, which is as still as content gets.
@@ -23,7 +24,7 @@ import numpy as np
 from nvcodec.api.tags import Tag, group_of
 from nvcodec.api.threads import cpu_threads
 from nvcodec.codecs import encoding, following, sizing
-from nvcodec.codecs.base import GroupPayload, GroupSpec, Planes
+from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
 from nvcodec.codecs.registry import get_codec
 from nvcodec.container.writer import group_size
 from nvcodec.format import VideoFormat
@@ -42,14 +43,17 @@ class Run:
     gof: int
     keyint: int
     share: float = 1.0  # of the preset's steps
+    large: bool = False
 
     @classmethod
     def of(cls, text: str) -> Run:
-        codec, preset, gof, keyint, *share = text.split(":")
-        return cls(codec, preset, int(gof), int(keyint), *map(float, share))
+        codec, preset, gof, keyint, *more = text.split(":")
+        share = float(more[0]) if more else 1.0
+        return cls(codec, preset, int(gof), int(keyint), share, more[1:] == ["large"])
 
     def __str__(self) -> str:
-        return f"{self.codec} {self.preset} {self.gof}/{self.keyint}" + (f" x{self.share:g}" if self.share != 1 else "")
+        extra = f" x{self.share:g}" * (self.share != 1) + " large" * self.large
+        return f"{self.codec} {self.preset} {self.gof}/{self.keyint}{extra}"
 
 
 def with_share(share: float) -> None:
@@ -61,9 +65,12 @@ def with_share(share: float) -> None:
 
 def coded(run: Run, frames: list[Planes], fmt: VideoFormat, quality: float) -> tuple[list[GroupPayload], float]:
     """All groups, and CPU seconds, checks by decoding included."""
-    codec, payloads, state = get_codec(run.codec), [], None
+    codec, payloads = get_codec(run.codec), list[GroupPayload]()
+    state: GroupState | None = None
     with_share(run.share)
-    spec = GroupSpec(quality, preset=run.preset, precision=fast_precision("cpu"), chain=run.keyint > run.gof)
+    spec = GroupSpec(
+        quality, preset=run.preset, precision=fast_precision("cpu"), chain=run.keyint > run.gof or run.large
+    )
     started = time.process_time()
     for first in range(0, len(frames), run.gof):
         state = None if first % run.keyint == 0 else state

@@ -17,7 +17,7 @@ FORMAT, FRAMES = VideoFormat(64, 48), 8
 SPEC = GroupSpec(preset="faster")
 
 
-@pytest.fixture(scope="module", params=["nerv", "hnerv", "stem", "conditional"])
+@pytest.fixture(scope="module", params=["nerv", "hnerv", "nirvana", "stem", "conditional"])
 def codec(request):
     return get_codec(request.param)
 

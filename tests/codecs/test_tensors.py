@@ -1,5 +1,6 @@
 """Coded tensors: what is encoded comes back, whatever bytes arrive end in a named error, steps are exact."""
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from functools import cache
 from math import prod
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.codecs import tensors as module
+from nvcodec.codecs.state import FittedState
 from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors, encode_tensors, step_exponent, step_size
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.errors import DamagedError, FormatError
@@ -186,3 +188,104 @@ def test_a_small_payload_may_name_many_symbols():
     assert len(payload) < 200
     assert not decode_tensors(payload, shapes).weights[0].any()
     assert prod(shapes.weights[0]) == shapes.count
+
+
+# groups that lean on the one before
+
+
+def state_of(shapes: Shapes, seed: int, embedding_exponents: tuple[int, ...] = ()) -> FittedState:
+    """Of a group of such shapes that stood alone."""
+    random = np.random.default_rng(seed)
+    weights = [np.rint(random.laplace(0, 4, shape)).astype(np.int32) for shape in shapes.weights]
+    values = None
+    if shapes.embedding:
+        values = np.rint(random.laplace(0, 50, shapes.embedding)).astype(np.int32)
+    codes = embedding_exponents if shapes.embedding else ()
+    return CodedTensors(weights, [180] * len(weights), values, codes).state(6, b"config")
+
+
+@settings(max_examples=40, deadline=None)
+@given(coded(), st.data())
+def test_round_trip_of_what_leans(pair, data):
+    tensors, shapes = pair
+    codes = tuple(data.draw(exponents) for _ in tensors.embedding_exponents)
+    tensors.previous = state_of(shapes, data.draw(st.integers(0, 99)), codes)
+    tensors.predictions = tuple(data.draw(st.integers(0, 8)) for _ in tensors.weights)
+    payload, bits = encode_tensors(tensors)
+    back = decode_tensors(payload, shapes, tensors.previous)
+    for a, b in zip(tensors.weights, back.weights, strict=True):
+        assert np.array_equal(a, b)
+    if tensors.embedding is not None:
+        assert np.array_equal(tensors.embedding, back.embedding)
+    assert (back.predictions, back.weight_exponents) == (tensors.predictions, tensors.weight_exponents)
+    assert back.hash() == tensors.hash()
+    assert shapes.side_bytes(leans=True) == shapes.side_bytes() + len(shapes.weights) < len(payload)
+    assert bits / 8 - 1 <= len(payload) <= bits / 8 * 1.02 + 12
+    for length in range(0, shapes.side_bytes(leans=True)):
+        with pytest.raises(DamagedError, match="side information"):
+            decode_tensors(payload[:length], shapes, tensors.previous)
+
+
+def leaning() -> CodedTensors:
+    tensors = small()
+    tensors.previous, tensors.predictions = state_of(SMALL, 5, (177, 201)), (8, 3)
+    return tensors
+
+
+def test_values_of_what_leans_are_rounded_three_times():
+    tensors = leaning()
+    assert tensors.previous is not None
+    for number, (value, base) in enumerate(zip(tensors.weight_values(), tensors.previous.weights, strict=True)):
+        step, part = step_size(tensors.weight_exponents[number]), np.float32(tensors.predictions[number] / 8)
+        assert value.dtype == np.float32
+        for at in np.ndindex(value.shape):
+            new = np.float32(tensors.weights[number][at]) * step
+            assert value[at] == np.float32(base[at] * part) + new
+
+
+def test_the_hash_of_what_leans_is_over_predictions_and_the_past():
+    tensors = leaning()
+    assert tensors.previous is not None
+    past = np.frombuffer(tensors.previous.symbol_hash, "<i4")
+    first = np.array([200, 150, 180, 190, 8, 3, *past], np.int32)
+    assert tensors.hash() == symbol_hash([first, *tensors.weights, tensors.embedding])
+    assert len({tensors.hash(), small().hash(), replace(tensors, predictions=(8, 4)).hash()}) == 3
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=8), exponents, exponents)
+def test_rescaled_integers(values, exponent, to):
+    found = module.rescaled(np.array(values, np.int32), exponent, to)
+    assert found.dtype == np.int32
+    for value, other in zip(values, found.tolist(), strict=True):
+        quotient = (float(value) * float(step_size(exponent))) / float(step_size(to))
+        assert other == max(-(2**30), min(2**30, round(quotient)))  # Python rounds halves to even, too
+        if exponent == to and abs(value) <= 2**30:
+            assert other == value
+
+
+@given(channels, channels, st.integers(0, 8))
+def test_prediction_from_the_group_before_is_undone(channel, earlier, weight):
+    residual = module._residual(channel, weight, earlier[0])
+    assert np.array_equal(module._restore(residual, weight, earlier[0]), channel)
+    expected = channel[0].astype(object) - ((weight * earlier[0].astype(object) + 4) // 8 if weight else 0)
+    assert np.array_equal(residual[0], expected)
+
+
+def test_the_largest_embeddings_come_back():
+    """Where a prediction would leave 32 bits another one is taken."""
+    random = np.random.default_rng(2)
+    values = random.choice([2**30, -(2**30)], (2, 6, 3, 3)).astype(np.int32)
+    shapes = Shapes(((2,),), (2, 6, 3, 3))
+    tensors = CodedTensors([np.array([2**31 - 1, -(2**31)], np.int32)], [0], values, (0, 3))
+    assert np.array_equal(decode_tensors(encode_tensors(tensors)[0], shapes).embedding, values)
+    tensors.previous, tensors.predictions = tensors.state(2, b""), (8,)
+    assert np.array_equal(decode_tensors(encode_tensors(tensors)[0], shapes, tensors.previous).embedding, values)
+
+
+def test_weights_stay_finite_in_the_longest_chain():
+    """A group adds less than 2^34 to a weight, so that no number of groups that a stream can have reaches infinity."""
+    tensors = CodedTensors([np.array([2**31 - 1, -(2**31)], np.int32)], [255])
+    assert np.abs(tensors.weight_values()[0]).max() < 2**34
+    for _ in range(200):
+        tensors = replace(tensors, previous=tensors.state(1, b""), predictions=(8,))
+    assert 2**40 < np.abs(tensors.weight_values()[0]).max() < 2**42
