@@ -64,7 +64,7 @@ def bunny_parts(clip: Path, out: Path, seconds: float) -> list[Part]:
     """
     found = []
     script = (sys.executable, "-m", "eval.bunny", "--clip", str(clip), "--out", str(out / "bunny"), "--json")
-    for codec in ("nerv", "hnerv", "nirvana"):
+    for codec in ("nerv", "hnerv"):
         shared = (*script, "--codecs", codec, "--only")
         for millions in BUNNY_MILLIONS:
             what = ("regression", "--pictures", BUNNY_PICTURES[0], "--parameters", f"{millions:g}")
