@@ -48,25 +48,33 @@ class GroupOpener:
 
     def __init__(self, device: str = "cpu", limits: Limits = DEFAULT) -> None:
         self._device, self._limits = device, limits
-        self._latest: tuple[int, GroupState | None] | None = None  # number and state
+        self._latest: tuple[int, int, GroupState | None] | None = None  # sequence, number, state
 
     def start_from(self, opened: OpenGroup) -> None:
         """As if it had opened this group."""
-        self._latest = opened.group.number, opened.state
+        self._latest = opened.group.sequence, opened.group.number, opened.state
 
     def open(self, header: SequenceHeader, group: Group) -> OpenGroup:
         """As :func:`open_group`; DamagedError for a group whose support was not opened just before."""
         latest, self._latest = self._latest, None
         previous = None
         if group.depends_on is not None:
-            if latest is None or latest[0] != group.depends_on:
-                raise DamagedError(
-                    f"group {group.number} leans on group {group.depends_on}, which could not be decoded"
-                )
-            previous = latest[1]
+            check_support(header, group)
+            if latest is None or latest[:2] != (group.sequence, group.depends_on):
+                raise DamagedError(f"group {group.number} leans on group {group.depends_on}, which was not decoded")
+            previous = latest[2]
         opened = open_group(header, group, self._device, self._limits, previous)
-        self._latest = group.number, opened.state
+        self._latest = group.sequence, group.number, opened.state
         return opened
+
+
+def check_support(header: SequenceHeader, group: Group) -> None:
+    """Raise :class:`FormatError` for a group that leans on what none of its codec may lean on."""
+    codec = get_codec(codec_name(header.codec_id))
+    if not may_lean(codec):
+        raise FormatError(f"groups of codec {codec.name} stand alone, but {group.number} leans on {group.depends_on}")
+    if group.depends_on != group.number - 1:
+        raise FormatError(f"group {group.number} leans on {group.depends_on}, not on the one before it")
 
 
 def open_group(
@@ -83,9 +91,12 @@ def open_group(
     """
     codec: Codec = get_codec(codec_name(header.codec_id))
     check_cost(codec.cost(group.config, header.format, group.frame_count), limits)
-    before = () if group.depends_on is None else (previous,)
-    if before and not may_lean(codec):
-        raise FormatError(f"groups of codec {codec.name} stand alone, but {group.number} leans on {group.depends_on}")
+    before: tuple[GroupState, ...] = ()
+    if group.depends_on is not None:
+        check_support(header, group)
+        if previous is None:
+            raise DamagedError(f"group {group.number} leans on group {group.depends_on}, which left nothing to lean on")
+        before = (previous,)
     decoder = codec.open_group(group.config, group.units, header.format, group.frame_count, device, *before)
     if any(group.symbol_hash) and decoder.symbol_hash != group.symbol_hash:  # all zeros: none was given
         raise DamagedError(f"group {group.number}: the decoded symbols do not match their hash")

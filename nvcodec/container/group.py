@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nvcodec.container import fields as f
 from nvcodec.container.crc import crc32c
@@ -47,6 +47,7 @@ class Group:
     picture_hash: bytes
     pts: list[int]
     durations: list[int]
+    sequence: int = field(default=0, compare=False)  # of a file of several, which readers know
 
 
 @dataclass(frozen=True)

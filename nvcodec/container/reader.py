@@ -135,7 +135,7 @@ class Reader:
         payload = self._payload(self._row(entry), self.sequences[entry.sequence].header.newer)
         group = split_payload(self._parse_head(entry, payload), payload)
         shift = self._joined.shift(entry.sequence)
-        return replace(group, pts=[pts + shift for pts in group.pts]) if shift else group
+        return replace(group, pts=[pts + shift for pts in group.pts], sequence=entry.sequence)
 
     def read_head(self, index: int) -> GroupHead:
         """What the group says before its payloads (its own CRC checked), without reading those."""

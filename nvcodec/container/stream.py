@@ -258,7 +258,7 @@ class StreamReader:
         self._joined.add_group(row_of(head), at, header.size)
         self._joined.finish_group(head.timing.end)
         shift = self._joined.shift(number)
-        return replace(group, pts=[pts + shift for pts in group.pts]) if shift else group
+        return replace(group, pts=[pts + shift for pts in group.pts], sequence=number)
 
 
 def find_place(data: bytes, start: int) -> int | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nvcodec
-from nvcodec.container import Reader
-from nvcodec.errors import DamagedError, UsageError
+from nvcodec.container import Reader, Writer
+from nvcodec.errors import DamagedError, FormatError, UsageError
 
 FRAMES, GOF, KEYINT = 20, 4, 8
 CHAIN = {"codec": "hnerv", "preset": "faster", "gof": GOF, "keyint": KEYINT, "threads": 1}
@@ -106,6 +107,45 @@ def test_joined_files_keep_their_chains(coded, tmp_path):
     with nvcodec.open(joined) as video:
         for a, b in zip(video.picture(27).planes, video.picture(7).planes, strict=True):
             assert np.array_equal(a, b)
+
+
+def rewritten(coded: Path, out: Path, leaning: dict[int, int | None]) -> Path:
+    """The file with other groups to lean on."""
+    with coded.open("rb") as file, out.open("wb") as target:
+        reader = Reader(file)
+        writer = Writer(target, reader.header)
+        for index in range(len(reader.groups)):
+            group = reader.read_group(index)
+            writer.write_group(replace(group, depends_on=leaning.get(index, group.depends_on)))
+        writer.close()
+    return out
+
+
+@pytest.mark.parametrize(("group", "on"), [(3, 1), (4, 2), (3, 0)])
+def test_only_the_group_before_may_be_leant_on(coded, tmp_path, group, on):
+    wrong = rewritten(coded, tmp_path / "wrong.nvc", {group: on})
+    for call in (lambda: nvcodec.decode(wrong, tmp_path / "a.y4m"), lambda: nvcodec.open(wrong).picture(4 * group)):
+        with pytest.raises(FormatError, match="not on the one before"):
+            call()
+    assert not nvcodec.verify(wrong).ok
+
+
+def test_a_key_that_claims_to_lean_is_found_out(coded, tmp_path):
+    wrong = rewritten(coded, tmp_path / "wrong.nvc", {2: 1})
+    assert nvcodec.verify(wrong).symbols_ok <= 3  # neither it nor what leans on it
+
+
+def test_a_lost_group_of_a_second_sequence_is_not_replaced_by_the_first_ones(coded, tmp_path):
+    data = coded.read_bytes()
+    with coded.open("rb") as file:
+        first = Reader(file).groups[0]
+    second = bytearray(data)
+    second[first.offset + first.length // 2] ^= 0xFF
+    joined = tmp_path / "joined.nvc"
+    joined.write_bytes(data[: first.offset + first.length] + bytes(second))  # the first sequence ends behind group 0
+    result = nvcodec.decode(joined, tmp_path / "a.y4m")
+    assert any("group 1 leans on group 0" in line for line in result.damaged)
+    assert result.frames == GOF + FRAMES - 2 * GOF
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.55, 0.75])
