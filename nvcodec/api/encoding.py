@@ -16,31 +16,30 @@ from nvcodec._version import __version__
 from nvcodec.api import files
 from nvcodec.api.budget import Budget
 from nvcodec.api.costs import check_size, level_for, level_of_trained
-from nvcodec.api.families import check_family, group_frames, key_distance, setting_of, weights_digest
+from nvcodec.api.families import check_family, group_frames, key_distance, weights_digest
 from nvcodec.api.grouping import Cutter, Piece, group_lengths
 from nvcodec.api.groups import open_after
 from nvcodec.api.passthrough import PacketFeed
-from nvcodec.api.rate_model import RateModel
+from nvcodec.api.planning import Place, Planner
 from nvcodec.api.reporting import Reporter
 from nvcodec.api.results import EncodeResult, make_result
 from nvcodec.api.resume import adopt, check_same, cut_to_groups, find_part, without_written
-from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings, OnProgress
+from nvcodec.api.settings import EncodeSettings, OnProgress
 from nvcodec.api.tags import Tag, group_of
 from nvcodec.api.tally import Tally
 from nvcodec.api.threads import cpu_threads
 from nvcodec.api.workers import engine_for
-from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Rest, may_lean
+from nvcodec.codecs.base import GroupPayload, GroupState, may_lean
 from nvcodec.codecs.registry import AUTO, get_codec
 from nvcodec.container import Reader as NvcReader
 from nvcodec.container import SequenceHeader, Writer
-from nvcodec.container.timing import timing_size
 from nvcodec.container.writer import group_size
 from nvcodec.engines.engine import Engine
 from nvcodec.engines.job import GroupJob
 from nvcodec.engines.schedule import Task, run_chains
 from nvcodec.errors import InputError, ResumeError, UsageError
 from nvcodec.hardware import fast_precision, pick_device, tune_allocator
-from nvcodec.video import Picture, Reader, SourceInfo, probe
+from nvcodec.video import Reader, SourceInfo, probe
 from nvcodec.video.encoders import CONTAINERS
 
 RETRIES = 3  # of a group that came out too large
@@ -95,8 +94,7 @@ class _Encode:
         self.writer: Writer | None = None
         self.read = 0  # frames
         self.notes: list[str] = []  # warnings of our own
-        self.tally, self.rates = Tally(), RateModel()
-        self.near: float | None = None  # quality of the group before: where a search for the next one's begins
+        self.tally = Tally()
         self.state: GroupState | None = None  # of the group before, if the next one may lean on it
 
     def run(self, resume: bool, overwrite: bool) -> EncodeResult:
@@ -149,6 +147,8 @@ class _Encode:
         sizes = start.bytes_written - start.passthrough_bytes, start.passthrough_bytes
         groups = max(1, len(self.cutter.lengths()))
         self.budget = Budget.of(self.settings, fmt, total, groups, sizes, self.feed, self.started)
+        place = Place(self.device, self.precision)
+        self.planner = Planner(self.settings, codec, fmt, place, self.cutter.keyint > self.gof, self.budget, self.feed)
 
     def _resolved(self, total: int | None) -> dict[str, str]:
         """All that decides the bytes beside the source: what was chosen, and what this machine makes of it."""
@@ -169,9 +169,11 @@ class _Encode:
         pieces = self.cutter.pieces(iter(reader))
         if old is not None:
             pieces = without_written(pieces, self.feed, old)
-            self._remember(old)
+            self.planner.remember(old)
+            if may_lean(get_codec(self.codec)):
+                self.state = open_after(old, len(old.groups) - 1).state
             self.writer = Writer.resume(file, old)  # last, because ``old`` reads by moving the file's position
-            self.reporter.frames_done = self.writer.frame_count
+            self.read = self.reporter.frames_done = self.writer.frame_count
             for entry in old.groups:
                 self.budget.spend(entry.length, entry.frame_count)
         with engine_for(self.settings, get_codec(self.codec), self.threads, self.device, self.notes) as engine:
@@ -184,23 +186,6 @@ class _Encode:
         self.writer.close()
         files.sync(file)
 
-    def _remember(self, old: NvcReader) -> None:
-        """What the groups of a file that is gone on with say of those to come."""
-        codec = get_codec(self.codec)
-        for number, entry in enumerate(old.groups):
-            head = old.read_head(number)
-            size = len(head.config) + sum(unit.length for unit in head.units)
-            self._learn(head.config, size, entry.frame_count)
-        if may_lean(codec) and old.groups:
-            self.state = open_after(old, len(old.groups) - 1).state
-
-    def _learn(self, config: bytes, size: int, frames: int) -> None:
-        """What a coded group says of those to come."""
-        setting = setting_of(get_codec(self.codec), config, self.format)
-        if setting is not None:
-            self.near = max(0.0, setting)
-            self.rates.add(size, frames, setting)
-
     def _tasks(self, pieces: Iterator[Piece], alone: bool) -> Iterator[Task]:
         """The groups as jobs; with one slot (``alone``), each is planned when the one before it has been taken."""
         for number, piece in enumerate(pieces):
@@ -211,7 +196,7 @@ class _Encode:
                 self.budget.replan(1 + len(self.cutter.lengths()))
             self.read += len(piece.pictures)
             key = piece.key or not may_lean(get_codec(self.codec))
-            planes, spec = [p.planes for p in piece.pictures], self._spec(piece.pictures)
+            planes, spec = [p.planes for p in piece.pictures], self.planner.spec(piece.pictures)
             before = self.state if not key and (alone or number == 0) else None  # else the engine knows it
             job = GroupJob(self.codec, planes, self.format, spec, self.threads, before)
             yield Task(job, key, Tag.of(piece.pictures, self.feed.take()))
@@ -221,7 +206,7 @@ class _Encode:
         tag: Tag = task.tag
         frames = len(tag.pts)
         self.state = payload.state
-        self._learn(payload.config, payload.size, frames)
+        self.planner.learn(payload.config, payload.size, frames)
         writer = self.writer = self.writer or self._open_writer(payload, reader, file, frames)
         writer.write_packets(tag.packets)
         before = writer.bytes_written
@@ -245,29 +230,6 @@ class _Encode:
             again = engine.submit(replace(task.job, spec=spec), self.reporter.fitting(task, self.writer)).result()
             payload = again if again.size < payload.size else payload
         return payload
-
-    def _spec(self, pictures: list[Picture]) -> GroupSpec:
-        chosen, frames = self.settings, len(pictures)
-        timing = timing_size([p.pts for p in pictures], [p.duration for p in pictures])
-        codec = get_codec(self.codec)
-        target, rest = self.budget.bytes_for(frames, timing, self.feed), None
-        shared = self.budget.rest_for(frames, timing, self.feed) if codec.family == "trained" else None
-        if shared is not None:
-            target, rest = shared[0], Rest(shared[1], self.rates.log2_rate)
-        return GroupSpec(
-            quality=next(q for q in (chosen.quality, self.near, DEFAULT_QUALITY) if q is not None),
-            target_bytes=target,
-            rest=rest,
-            psnr_floor=chosen.psnr,
-            preset=chosen.preset or DEFAULT_PRESET,
-            seconds=self.budget.seconds_for(frames),
-            seed=chosen.seed,
-            device=self.device,
-            precision=self.precision,
-            model=chosen.model,
-            chain=self.cutter.keyint > self.gof,
-            structure=chosen.structure,
-        )
 
     def _open_writer(self, first: GroupPayload, reader: Reader, file: BinaryIO, frames: int) -> Writer:
         """The header waits for the first group, whose cost tells the level."""
