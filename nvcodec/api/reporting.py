@@ -27,6 +27,7 @@ class Reporter:
     feed: PacketFeed
     frames_done: int = 0
     last: float = 0.0
+    shown: int = 0  # frames, at the last report
     coded: int = 0  # frames, by this call
     psnr_sum: float = 0.0
     running: dict[int, float] = field(default_factory=dict)  # frames of groups that are being fitted
@@ -76,6 +77,7 @@ class Reporter:
         self.last = time.monotonic()
         if self.on_progress is None:
             return
+        done = self.shown = max(self.shown, done)  # a killed worker's group begins anew, which is nobody's business
         groups, written = (writer.group_count, writer.bytes_written) if writer else (0, 0)
         seconds = self.last - self.started
         self.on_progress(Progress(done, self.frames_total, groups, part, step, psnr, written, predicted, seconds))

@@ -21,6 +21,7 @@ from nvcodec.codecs.tensors import CodedTensors
 from nvcodec.container import Unit, check_cost
 from nvcodec.errors import LimitError
 from nvcodec.fitting.clip import Clip
+from nvcodec.fitting.coarse import CoarseFirst
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.fitting.schedule import Plan
@@ -124,7 +125,7 @@ class GroupEncoder:
         network, parameters = start_of_fit(self.codec, config, clip, spec.seed, spec.device)
         left = self.left(0.0 if spec.seconds is None else self.finishing_seconds(config, quantise(parameters)))
         plan = fit_plan(clip, spec, parameters.count, left, attempt, self.goal.attempts)
-        self.fit(network, parameters, plan, config)
+        self.fit(network, parameters, plan, config, coarse=CoarseFirst())
         return parameters
 
     def fit(self, network: nn.Module, parameters: CodedParameters, plan: Plan, config: Any, **settings: Any) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from nvcodec.codecs.base import GroupState
 from nvcodec.codecs.fitted import to_channels_last
-from nvcodec.codecs.goals import Candidate, quantise
+from nvcodec.codecs.goals import Candidate, PsnrGoal, quantise
 from nvcodec.codecs.sizing import fit_plan
 from nvcodec.codecs.state import FittedState
 from nvcodec.codecs.tensors import STEP_BIAS, CodedTensors, encode_tensors, step_size
@@ -57,6 +57,8 @@ class Follower:
         if config is None:
             return None
         network, parameters = self._start(config)
+        if (still := self._as_it_is(config, parameters)) is not None:
+            return still, config
         plan = self._plan(config, parameters)
         if self.encoder.goal.plain:
             candidate = self._until_still(network, parameters, plan, config)
@@ -66,6 +68,14 @@ class Follower:
         if not self.encoder.goal.met(candidate):
             return None
         return replace(candidate, leans=True), config
+
+    def _as_it_is(self, config: Any, parameters: CodedParameters) -> Candidate | None:
+        """The network before, unfitted, where that keeps a floor of PSNR already."""
+        if not isinstance(self.encoder.goal, PsnrGoal):
+            return None
+        tensors = self._quantised(parameters)(0)
+        candidate = Candidate(*encode_tensors(tensors), self.encoder.psnr(config, tensors), leans=True)
+        return candidate if self.encoder.goal.met(candidate) else None
 
     def _config(self) -> Any:
         """The network before, if readers take it for this group, too."""

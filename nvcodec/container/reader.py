@@ -121,7 +121,8 @@ class Reader:
             wanted = (self.groups[out[-1]].sequence, leans_on)
             at = bisect_right(self.groups, wanted, key=lambda entry: (entry.sequence, entry.number)) - 1
             if at < 0 or (self.groups[at].sequence, self.groups[at].number) != wanted:
-                raise DamagedError(f"group {index} leans on group {leans_on}, which was in a damaged part of the file")
+                number = self.groups[out[-1]].number
+                raise DamagedError(f"group {number} leans on group {leans_on}, which was in a damaged part of the file")
             out.append(at)
         return out[::-1]
 

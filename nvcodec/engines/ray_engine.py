@@ -43,6 +43,11 @@ class RayEngine(Closing):
         gpus = sum(device.startswith("cuda") for device in devices)
         self._ray = _ray()
         self._ours = _connect(self._ray, address, workers * threads, gpus)
+        largest = max((node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]), default=0)
+        if largest < threads:  # Ray would wait for ever
+            raise UsageError(
+                f"no machine of the Ray cluster has {threads} CPUs, the largest has {largest:g}: --threads"
+            )
         self._threads = threads
         self._device = ("cuda" if gpus else "cpu") if devices else None
         options: dict[str, Any] = {"num_cpus": threads, "num_gpus": min(1.0, gpus / workers), "max_retries": RETRIES}
@@ -143,7 +148,7 @@ def _connect(ray: Any, address: str | None, cpus: int, gpus: int) -> bool:
     if ray.is_initialized():
         return False
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    given = address or os.environ.get("RAY_ADDRESS")
+    given = address or os.environ.get("RAY_ADDRESS") or None
     if given is not None:
         _check_port(given)
     with _signals_kept():

@@ -110,8 +110,8 @@ class _Run:
             entry = self._next()
             if entry is not None:
                 self._start(entry)
-            elif not self._may_read() or not self._read():
-                return
+            elif (self.entries and self.entries[0].done) or not self._may_read() or not self._read():
+                return  # what is done is yielded before more is read: a source may be slow
 
     def cancel(self) -> None:
         """Drop all that is left."""

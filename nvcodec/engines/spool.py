@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nvcodec.codecs.base import Planes
+from nvcodec.errors import OutputError
 
 MEMORY_MIB = 64.0
 _Shape = tuple[tuple[int, ...], np.dtype[Any]]  # of a plane
@@ -24,7 +25,7 @@ class Spool:
         self.files = 0  # open ones
 
     def put(self, frames: list[Planes]) -> Kept:
-        """Keep a group. Raises OSError where the disk is full."""
+        """Keep a group. Raises OutputError where there is no room for temporary files."""
         size = sum(plane.nbytes for planes in frames for plane in planes)
         if self.in_memory + size <= self._limit:
             self.in_memory += size
@@ -33,6 +34,10 @@ class Spool:
         file = tempfile.TemporaryFile(prefix="nvcodec-", buffering=0)  # noqa: SIM115 (it outlives the call)
         try:
             shapes = [_write(file, planes) for planes in frames]
+        except OSError as error:
+            file.close()
+            where = tempfile.gettempdir()
+            raise OutputError(f"no room for temporary files in {where} (TMPDIR): {error.strerror or error}") from error
         except BaseException:
             file.close()
             raise

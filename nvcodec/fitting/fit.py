@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nvcodec.fitting.clip import Clip, weighted_mse
+from nvcodec.fitting.coarse import CoarseFirst, coarse_scene, full_scene
 from nvcodec.fitting.guard import Checkpoint, GradientClip
 from nvcodec.fitting.optimisers import LearningRates, Optimisers
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.fitting.schedule import Clock, Plan, cosine
-from nvcodec.fitting.tiles import StepOrder, Tile, frames_a_step, plan_tiles
+from nvcodec.fitting.tiles import Tile
 from nvcodec.models.growth import Growth
 
 Inputs = Callable[[list[int], Tensor | None], Tensor]  # (frames, their embeddings or None) -> the network's input
@@ -34,6 +35,7 @@ class FitSettings:
     batch_samples: int = 20_000  # half-size samples a step: tiles of large frames, several small ones
     rate_every: int = 8  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
     rounding_from: float = 0.9  # progress at which noise gives way to straight-through rounding
+    coarse: CoarseFirst | None = None  # large pictures are fitted at a fraction of their size first
     coded: bool = True  # False: plain regression of float weights, with neither rate nor noise nor rounding
 
 
@@ -66,14 +68,14 @@ class _Fit:
         clip: Clip,
         inputs: Inputs,
         settings: FitSettings,
-        tiles: list[Tile],
+        growth: Growth | None,
     ) -> None:
-        self.network, self.parameters, self.clip = network, parameters, clip
-        self.inputs, self.settings = inputs, settings
+        self.parameters, self.clip, self.inputs, self.settings = parameters, clip, inputs, settings
         self.clock = Clock(settings.plan)
-        self.tiles = tiles
-        batch = frames_a_step(clip.phases.shape[-2] * clip.phases.shape[-1], clip.frame_count, settings.batch_samples)
-        self.order = StepOrder(clip.frame_count, len(tiles), batch, settings.seed)
+        self.scene = self.full = full_scene(network, clip, growth, settings.batch_samples, settings.seed)
+        if settings.coarse is not None:
+            coarse = coarse_scene(self.full, growth, settings.batch_samples, settings.seed, settings.coarse)
+            self.scene = coarse or self.full
         device = clip.phases.device
         self.generator = torch.Generator(device).manual_seed(settings.seed + 1)
         self.dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
@@ -86,25 +88,25 @@ class _Fit:
 
     def predict(self, frames: list[int], tile: Tile, weights: dict[str, Tensor], embedding: Tensor | None) -> Tensor:
         """The tile of these frames, (N, 6, rows, columns)."""
-        cast = {name: values.to(self.dtype) for name, values in weights.items()}
+        cast = {name: values.to(self.dtype) for name, values in self.scene.weights(weights).items()}
         if embedding is not None:
             embedding = embedding.to(self.dtype).contiguous(memory_format=torch.channels_last)
         window = {} if tile.window is None else {"window": tile.window}
-        predicted: Tensor = functional_call(self.network, cast, (self.inputs(frames, embedding),), window)
+        predicted: Tensor = functional_call(self.scene.network, cast, (self.inputs(frames, embedding),), window)
         bottom = tile.top + tile.rows.stop - tile.rows.start
         return predicted[:, :, tile.top : bottom, tile.left : tile.left + tile.columns.stop - tile.columns.start]
 
     def distortion(self, frames: list[int], tile: Tile, weights: dict[str, Tensor], embedding: Tensor | None) -> Tensor:
         """The 6:1:1 error of a tile on the 8-bit scale, kept as a running mean."""
-        target = self.clip.batch(frames, torch.float32, tile.rows, tile.columns)
+        target = self.scene.clip.batch(frames, torch.float32, tile.rows, tile.columns)
         mse = weighted_mse(self.predict(frames, tile, weights, embedding), target) * 255.0**2
         value = float(mse.detach())
         self.mse = value if not self.clock.step else self.mse + 0.03 * (value - self.mse)
         return mse
 
     def loss(self, noise: bool) -> Tensor:
-        frames, number = self.order.next()
-        tile = self.tiles[number]
+        frames, number = self.scene.order.next()
+        tile = self.scene.tiles[number]
         if not self.settings.coded:
             return self.status.lam * self.distortion(frames, tile, *self.parameters.plain(frames))
         weights = self.parameters.perturbed_weights(noise, self.generator)
@@ -133,6 +135,13 @@ class _Fit:
             self.status.lam *= math.exp(min(0.2, STEERING * (progress - self.steered)) * error)
             self.steered = progress
             self.status.lam = max(self.settings.lam / 4096, min(self.settings.lam * 4096, self.status.lam))
+
+    def enlarge(self, progress: float) -> None:
+        """Go on in full once the coarse part is over."""
+        coarse = self.settings.coarse
+        if coarse is not None and self.scene is not self.full and progress >= coarse.share:
+            self.scene = self.full
+            self.checkpoint = Checkpoint(self.parameters)  # errors at another size tell nothing of these
 
     def step(self, progress: float) -> None:
         self.optimiser.prepare(cosine(progress))
@@ -164,14 +173,13 @@ def fit(
 
     ``network`` only gives the structure: it is called with the perturbed weights. Steps end on the stream's grid,
     unless nothing is coded.
-    ``growth`` describes a network that can show a window of its picture; large frames are then fitted tile by tile.
+    ``growth`` describes a network that can show a window of its picture; large frames are then fitted tile by tile,
+    and averaged down first if the settings say so.
     The same settings with a plan in steps give the same parameters on one machine at one thread count.
     """
-    rows, columns = clip.phases.shape[-2:]
-    whole = [Tile(slice(0, rows), slice(0, columns))]
-    tiles = whole if growth is None else plan_tiles(growth, rows, columns, settings.batch_samples)
-    run = _Fit(network, parameters, clip, inputs, settings, tiles)
+    run = _Fit(network, parameters, clip, inputs, settings, growth)
     while (progress := run.clock.progress()) < 1.0:
+        run.enlarge(progress)
         run.step(progress)
         run.steer(progress)
         run.clock.step += 1

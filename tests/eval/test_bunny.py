@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from hypothesis import given as given_json
 from hypothesis import strategies as st
 
@@ -223,6 +224,7 @@ def test_published_figures_stand_beside_their_own_setting():
 json_values = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(0, 9) | st.text(max_size=3) | st.just([])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 @given_json(st.sampled_from([FIT, CODED]), st.dictionaries(st.sampled_from([*FIT, *CODED, "kind"]), json_values))
 def test_a_row_that_is_whole_can_be_shown(row, changes):
     kind = "compressed" if "bpp" in row else "regression"
