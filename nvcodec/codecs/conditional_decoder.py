@@ -97,6 +97,8 @@ class ConditionalDecoder:
             held = [n for n in self._recent if self._frames[n].moved.time <= self._shown + 2 * REACH]  # as long as used
             coming = [n for n, each in enumerate(self._frames) if each.moved.time >= frame]
             self._plan = Plan(self._frames, coming, held)
+            if self._plan.left:  # it may begin before the unit of the frame that was leapt to
+                self._at = self._plan.left[0] - 1
         self._in_order, self._shown = in_order, frame
 
     def _make(self, number: int) -> None:

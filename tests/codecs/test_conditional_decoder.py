@@ -147,6 +147,17 @@ def test_any_table_in_any_order(opener: Opener, units: list[Unit], data: st.Data
     assert decoder.most <= 2 * MOST
 
 
+def test_a_leap_to_a_picture_at_hand_forgets_nothing_of_use(opener: Opener) -> None:
+    """Units of the frames behind 19 come before that of 19, which is made already when one leaps to it."""
+    late = [20, 0, 10, 21, 22, 1, 25, 11, 2, 3, 4, 5, 6, 7, 8, 26, 23, 9, 12, 13, 14, 15, 16, 17, 18, 19, 24]
+    leans = {23: (17,), 27: (1, 23)}
+    firsts = [*late, *range(27, 35)]
+    units = [Unit(t, 1, leans.get(n, ()), (KEY, ONE, BOTH)[len(leans.get(n, ()))]) for n, t in enumerate(firsts)]
+    values, decoder = expected(units), opener(units)
+    for frame in (*range(35), *range(11), *range(19, 25)):
+        assert decoder.shown(frame) == values[frame]
+
+
 def test_a_picture_that_could_not_be_made_is_made_later(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     units = TABLES["mini groups of 8"]
     decoder, values = opener(units), expected(units)

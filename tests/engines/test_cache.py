@@ -11,12 +11,7 @@ from nvcodec.engines.job import GroupJob, run_in_process
 from nvcodec.engines.schedule import run_chains
 from nvcodec.errors import OutputError
 from nvcodec.format import VideoFormat
-from tests.engines.fakes import Counter, CounterCodec, planes, register_counter, sequence, task
-
-
-@pytest.fixture(autouse=True, scope="module")
-def counter():
-    register_counter()
+from tests.engines.fakes import Counter, CounterCodec, planes, sequence, task
 
 
 @pytest.fixture

@@ -17,14 +17,9 @@ from nvcodec.engines.pool import PoolEngine
 from nvcodec.engines.schedule import Task, run_chains
 from nvcodec.errors import UsageError, WorkerError
 from nvcodec.format import VideoFormat
-from tests.engines.fakes import gone, planes, read_pid, register_counter, sequence, task
+from tests.engines.fakes import gone, planes, read_pid, sequence, task
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def counter():
-    register_counter()
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,7 @@ from nvcodec.engines.ray_engine import RayEngine
 from nvcodec.engines.schedule import Task, run_chains
 from nvcodec.errors import UsageError, WorkerError
 from nvcodec.format import VideoFormat
-from tests.engines.fakes import gone, planes, read_pid, register_counter, sequence, task
-
-
-@pytest.fixture(autouse=True, scope="module")
-def counter():
-    register_counter()
+from tests.engines.fakes import gone, planes, read_pid, sequence, task
 
 
 @pytest.fixture(scope="module")

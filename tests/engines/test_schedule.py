@@ -11,12 +11,7 @@ import pytest
 from nvcodec.engines.engine import InProcessEngine, make_engine
 from nvcodec.engines.schedule import run_chains
 from nvcodec.errors import InputError, UsageError
-from tests.engines.fakes import Counter, CounterCodec, register_counter, sequence, task
-
-
-@pytest.fixture(autouse=True, scope="module")
-def counter():
-    register_counter()
+from tests.engines.fakes import Counter, CounterCodec, sequence, task
 
 
 class Jumbled:
