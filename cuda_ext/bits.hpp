@@ -10,6 +10,12 @@ namespace nvcodec {
 
 class BitWriter {
  public:
+  // Goes on behind the first `count` bits of `bytes`.
+  BitWriter(std::vector<std::uint8_t> bytes, std::uint64_t count) : bytes_(std::move(bytes)), filled_(count & 7) {
+    pending_ = filled_ > 0 ? bytes_[count >> 3] & ((1u << filled_) - 1u) : 0u;
+    bytes_.resize(count >> 3);
+  }
+
   // Appends the low `count` bits of `value`, lowest first; count <= 32 and value < 2^count.
   void put(std::uint32_t value, std::uint32_t count) {
     pending_ |= static_cast<std::uint64_t>(value) << filled_;
@@ -25,8 +31,8 @@ class BitWriter {
 
  private:
   std::vector<std::uint8_t> bytes_;
-  std::uint64_t pending_ = 0;
-  std::uint32_t filled_ = 0;
+  std::uint64_t pending_;
+  std::uint32_t filled_;
 };
 
 class BitReader {

@@ -120,7 +120,7 @@ std::int32_t take_value(ChainCursor& at, const Table& table) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_chain(const std::int32_t* values, const SegmentModel& model) {
+std::vector<std::uint8_t> encode_chain(const std::int32_t* values, const SegmentModel<std::uint16_t>& model) {
   ChainWriter out;
   for (std::size_t i = model.symbols; i-- > 0;) put_value(out, model.tables[model.indices[i]], values[i]);
   return out.finish();
@@ -134,7 +134,7 @@ ChainCursor open_chain(const std::uint8_t* data, std::size_t size) {
   return {data + 4, data + size, state};
 }
 
-void decode_chain(ChainCursor& cursor, const SegmentModel& model, std::int32_t* values) {
+void decode_chain(ChainCursor& cursor, const SegmentModel<std::uint16_t>& model, std::int32_t* values) {
   ChainCursor at = cursor;
   for (std::size_t i = 0; i < model.symbols; ++i) values[i] = take_value(at, model.tables[model.indices[i]]);
   cursor = at;

@@ -1,10 +1,12 @@
 // Python module nvcodec._native: plain buffers in and out, no torch and no numpy headers.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "chain.hpp"
@@ -13,6 +15,7 @@
 #include "motion_module.hpp"
 #include "rans.hpp"
 #include "segment.hpp"
+#include "simd.hpp"
 
 namespace nb = nanobind;
 
@@ -50,43 +53,56 @@ void make_tables(nvcodec::TableSet* self, Vector<const std::uint16_t> cumulative
   new (self) nvcodec::TableSet(cumulative.data(), cumulative.size(), offsets.data(), raw_bits.data(), raw_bits.size());
 }
 
-void check_indices(const nvcodec::SegmentModel& model) {
-  std::uint16_t highest = 0;
-  for (std::size_t i = 0; i < model.symbols; ++i) highest = std::max(highest, model.indices[i]);
-  if (model.symbols > 0 && highest >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
+nvcodec::Effort effort_of(std::size_t threads, const std::string& simd) {
+  if (threads == 0) throw std::invalid_argument("threads must be at least 1");
+  return {simd.empty() ? nvcodec::default_kernels() : nvcodec::kernels_of(simd), threads};
 }
 
-nb::bytes encode(Vector<const std::int32_t> values, Vector<const std::uint16_t> indices,
-                 const nvcodec::TableSet& tables, std::uint32_t lanes_log2, std::uint64_t chunk_symbols) {
+template <typename Value, typename Index>
+nb::bytes encode(Vector<const Value> values, Vector<const Index> indices, const nvcodec::TableSet& tables,
+                 std::uint32_t lanes_log2, std::uint64_t chunk_symbols, std::size_t threads, const std::string& simd) {
   if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
-  const nvcodec::SegmentModel model{tables, indices.data(), indices.size()};
+  nvcodec::SegmentModel<Index> model{tables, indices.data(), indices.size()};
+  const nvcodec::Effort effort = effort_of(threads, simd);
   std::vector<std::uint8_t> out;
   {
     nb::gil_scoped_release release;
-    check_indices(model);
-    out = nvcodec::encode_segment(values.data(), model, lanes_log2, chunk_symbols);
+    nvcodec::check_indices(model);
+    out = nvcodec::encode_segment(values.data(), model, lanes_log2, chunk_symbols, effort);
   }
   return nb::bytes(out.data(), out.size());
 }
 
-void decode(nb::handle data, Vector<const std::uint16_t> indices, const nvcodec::TableSet& tables,
-            Vector<std::int32_t> values) {
+template <typename Value, typename Index>
+void decode(nb::handle data, Vector<const Index> indices, const nvcodec::TableSet& tables, Vector<Value> values,
+            std::size_t threads, const std::string& simd) {
   if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
   const ByteView view(data);
-  const nvcodec::SegmentModel model{tables, indices.data(), indices.size()};
+  nvcodec::SegmentModel<Index> model{tables, indices.data(), indices.size()};
+  const nvcodec::Effort effort = effort_of(threads, simd);
   nb::gil_scoped_release release;
-  check_indices(model);
-  nvcodec::decode_segment(view.data(), view.size(), model, values.data());
+  nvcodec::check_indices(model);
+  nvcodec::decode_segment(view.data(), view.size(), model, values.data(), effort);
+}
+
+template <typename Value, typename Index>
+void bind_segments(nb::module_& module) {
+  module.def("encode_segment", &encode<Value, Index>, nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
+             nb::arg("tables"), nb::arg("lanes_log2"), nb::arg("chunk_symbols"), nb::arg("threads") = 1, nb::arg("simd") = "",
+             "Symbols (int16 or int32) to the bytes of a segment; chunk_symbols 0 means one chunk, simd one of simd_names().");
+  module.def("decode_segment", &decode<Value, Index>, nb::arg("data"), nb::arg("indices").noconvert(), nb::arg("tables"),
+             nb::arg("values").noconvert(), nb::arg("threads") = 1, nb::arg("simd") = "",
+             "Bytes of a segment into `values`, an int16 or int32 array as long as `indices`.");
 }
 
 nb::bytes encode_chain(Vector<const std::int32_t> values, Vector<const std::uint16_t> indices,
                        const nvcodec::TableSet& tables) {
   if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
-  const nvcodec::SegmentModel model{tables, indices.data(), indices.size()};
+  nvcodec::SegmentModel<std::uint16_t> model{tables, indices.data(), indices.size()};
   std::vector<std::uint8_t> out;
   {
     nb::gil_scoped_release release;
-    check_indices(model);
+    nvcodec::check_indices(model);
     out = nvcodec::encode_chain(values.data(), model);
   }
   return nb::bytes(out.data(), out.size());
@@ -105,11 +121,11 @@ class ChainDecoder {
   // The cursor moves while the lock is held, so that two threads cannot tear it.
   void decode(Vector<const std::uint16_t> indices, Vector<std::int32_t> values) {
     if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
-    const nvcodec::SegmentModel model{tables_, indices.data(), indices.size()};
+    nvcodec::SegmentModel<std::uint16_t> model{tables_, indices.data(), indices.size()};
     nvcodec::ChainCursor cursor = cursor_;
     {
       nb::gil_scoped_release release;
-      check_indices(model);
+      nvcodec::check_indices(model);
       nvcodec::decode_chain(cursor, model, values.data());
     }
     cursor_ = cursor;
@@ -151,11 +167,11 @@ NB_MODULE(_native, module) {
   nb::class_<nvcodec::TableSet>(module, "TableSet", "Checked probability tables, safe to share between threads.")
       .def("__init__", &make_tables, nb::arg("cumulative").noconvert(), nb::arg("offsets").noconvert(),
            nb::arg("raw_bits").noconvert());
-  module.def("encode_segment", &encode, nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
-             nb::arg("tables"), nb::arg("lanes_log2"), nb::arg("chunk_symbols"),
-             "Symbols to the bytes of a segment; chunk_symbols 0 means one chunk.");
-  module.def("decode_segment", &decode, nb::arg("data"), nb::arg("indices").noconvert(), nb::arg("tables"),
-             nb::arg("values").noconvert(), "Bytes of a segment into `values`, an int32 array as long as `indices`.");
+  bind_segments<std::int16_t, std::uint8_t>(module);
+  bind_segments<std::int16_t, std::uint16_t>(module);
+  bind_segments<std::int32_t, std::uint8_t>(module);
+  bind_segments<std::int32_t, std::uint16_t>(module);
+  module.def("simd_names", &nvcodec::simd_names, "Instruction sets that the coder can use here, the fastest last.");
   module.def("encode_chain", &encode_chain, nb::arg("values").noconvert(), nb::arg("indices").noconvert(),
              nb::arg("tables"), "Symbols to the bytes of a chain.");
   nb::class_<ChainDecoder>(module, "ChainDecoder", "A chain that is decoded part by part.")

@@ -1,7 +1,9 @@
 #include "rans.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "bits.hpp"
 #include "symbols.hpp"
@@ -9,7 +11,7 @@
 namespace nvcodec {
 namespace {
 
-constexpr std::uint32_t kSlotMask = kProbabilityTotal - 1;
+constexpr std::size_t kSlack = 8;  // bytes behind the end that kernels touch
 
 void put_escape(BitWriter& bits, std::uint32_t excess) {
   const std::uint32_t biased = excess + (1u << kEscapeOrder);
@@ -33,20 +35,45 @@ std::uint32_t take_escape(BitReader& bits) {
   return (1u << low | take_bits(bits, low)) - (1u << kEscapeOrder);
 }
 
+template <typename Value, typename Index>
+auto split_of(const Kernels& kernels) {
+  const IndexKernels<Index>& part = of_width<Index>(kernels);
+  if constexpr (std::is_same_v<Value, std::int16_t>) return part.split16;
+  else return part.split32;
+}
+
+template <typename Value, typename Index>
+auto join_of(const Kernels& kernels) {
+  const IndexKernels<Index>& part = of_width<Index>(kernels);
+  if constexpr (std::is_same_v<Value, std::int16_t>) return part.join16;
+  else return part.join32;
+}
+
+// How far beyond the alphabet of its table a value lies.
+std::uint32_t excess_of(std::int32_t value, const Table& table) {
+  const std::uint32_t excess = zigzag(value >> table.raw_bits) - table.escape;
+  if (excess > kMaxExcess) throw std::invalid_argument("a symbol is too far out for its table");
+  return excess;
+}
+
 // Splits values into table symbols and the tail: all raw bits first, so that their place follows from the indices.
-std::vector<std::uint8_t> split_values(const std::int32_t* values, const ChunkModel& model, std::uint8_t* symbols) {
-  BitWriter bits;
-  std::vector<std::uint32_t> escapes;
-  for (std::size_t i = 0; i < model.symbols; ++i) {
-    const Table& table = model.tables[model.indices[i]];
-    const std::uint32_t order = zigzag(values[i] >> table.raw_bits);
-    if (table.raw_bits > 0) bits.put(static_cast<std::uint32_t>(values[i]) & ((1u << table.raw_bits) - 1u), table.raw_bits);
-    symbols[i] = static_cast<std::uint8_t>(std::min(order, table.escape));
-    if (order < table.escape) continue;
-    if (order - table.escape > kMaxExcess) throw std::invalid_argument("a symbol is too far out for its table");
-    escapes.push_back(order - table.escape);
+template <typename Value, typename Index>
+std::vector<std::uint8_t> split_values(const Value* values, const ChunkModel<Index>& model, std::uint8_t* symbols,
+                                       const Kernels& kernels) {
+  const std::uint64_t raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols);
+  std::vector<std::uint8_t> tail(raw_bits / 8 + 1 + kSlack);
+  BitRun raw{tail.data(), 0};
+  std::vector<std::uint32_t> excesses;
+  std::uint16_t escaped[kBlock];
+  for (std::size_t at = 0; at < model.symbols; at += kBlock) {
+    const std::size_t count = std::min(kBlock, model.symbols - at);
+    const std::size_t found = split_of<Value, Index>(kernels)(model.tables.view(), values + at, model.indices + at, count,
+                                                              symbols + at, raw, escaped);
+    for (std::size_t e = 0; e < found; ++e)
+      excesses.push_back(excess_of(values[at + escaped[e]], model.tables[model.indices[at + escaped[e]]]));
   }
-  for (const std::uint32_t excess : escapes) put_escape(bits, excess);
+  BitWriter bits(std::move(tail), raw_bits);
+  for (const std::uint32_t excess : excesses) put_escape(bits, excess);
   return bits.finish();
 }
 
@@ -57,31 +84,17 @@ void seed_states(ChunkCode& code, std::uint32_t lanes) {
     code.states[i / 2] |= static_cast<std::uint32_t>(code.tail[i]) << (8 * (i & 1));
 }
 
-// The rANS pass of the decoder: table symbols into `values`, final states into `states`.
-void decode_symbols(const ChunkBytes& bytes, const ChunkModel& model, std::uint32_t* states, std::int32_t* values) {
-  const std::uint32_t lane_mask = model.lanes - 1;
-  const std::uint8_t* word = bytes.words;
-  const std::uint8_t* const end = bytes.words + 2 * bytes.word_count;
-  for (std::size_t i = 0; i < model.symbols; ++i) {
-    const Table& table = model.tables[model.indices[i]];
-    std::uint32_t& state = states[i & lane_mask];
-    const std::uint32_t slot = state & kSlotMask;
-    const std::uint32_t symbol = table.find(slot);
-    const std::uint32_t start = table.cumulative[symbol];
-    std::uint32_t next = (table.cumulative[symbol + 1] - start) * (state >> kProbabilityBits) + slot - start;
-    if (next < kStateLow) {
-      if (word == end) throw_damaged("the words of a segment run out");
-      next = next << 16 | load_le16(word);
-      word += 2;
-    }
-    state = next;
-    values[i] = static_cast<std::int32_t>(symbol);
+States load_states(const std::uint8_t* bytes, std::uint32_t lanes) {
+  States states{};
+  for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+    states[lane] = load_le16(bytes + 4 * lane) | load_le16(bytes + 4 * lane + 2) << 16;
+    if (states[lane] < kStateLow) throw_damaged("a starting state of a segment is too small");
   }
-  if (word != end) throw_damaged("a segment has words left over");
+  return states;
 }
 
-// The tail as one string of bytes: what rode in the states, then what is stored.
-std::vector<std::uint8_t> join_tail(const ChunkBytes& bytes, const std::uint32_t* states, std::uint32_t lanes) {
+// The tail as one string of bytes, what rode in the states and then what is stored, and zeros to read beyond.
+std::vector<std::uint8_t> join_tail(const ChunkBytes& bytes, const States& states, std::uint32_t lanes) {
   const std::uint64_t seeded = seeded_bytes(bytes.tail_bytes, lanes);
   std::array<std::uint8_t, 2 * kMaxLanes> seeds{};
   for (std::uint32_t lane = 0; lane < lanes; ++lane) {
@@ -91,68 +104,98 @@ std::vector<std::uint8_t> join_tail(const ChunkBytes& bytes, const std::uint32_t
   }
   for (std::uint64_t i = seeded; i < 2 * lanes; ++i)
     if (seeds[i] != 0) throw_damaged("a segment does not end in its starting state");
-  std::vector<std::uint8_t> tail(seeds.begin(), seeds.begin() + static_cast<std::ptrdiff_t>(seeded));
-  tail.insert(tail.end(), bytes.tail, bytes.tail + (bytes.tail_bytes - seeded));
+  std::vector<std::uint8_t> tail(bytes.tail_bytes + kSlack);
+  std::copy_n(seeds.begin(), seeded, tail.begin());
+  if (bytes.tail_bytes > seeded) std::memcpy(tail.data() + seeded, bytes.tail, bytes.tail_bytes - seeded);
   return tail;
 }
 
+template <typename Value>
+Value narrow(std::int64_t value) {
+  if (value < std::numeric_limits<Value>::min() || value > std::numeric_limits<Value>::max())
+    throw_damaged(sizeof(Value) == 2 ? "a symbol of a segment does not fit 16 bits" : "a symbol of a segment does not fit 32 bits");
+  return static_cast<Value>(value);
+}
+
+// An escaped symbol, whose low bits are in `value` already, with its excess.
+template <typename Value>
+Value escaped_value(Value value, const Table& table, BitReader& escapes) {
+  const std::int64_t high = unzigzag(table.escape + take_escape(escapes));
+  const std::int64_t low = value & ((std::int64_t{1} << table.raw_bits) - 1);
+  return narrow<Value>(high * (std::int64_t{1} << table.raw_bits) + low);
+}
+
 // Raw bits and escapes into place: table symbols become values.
-void join_values(const std::vector<std::uint8_t>& tail, std::uint64_t raw_bits, const ChunkModel& model,
-                 std::int32_t* values) {
-  BitReader raw(tail.data(), tail.size(), 0), escapes(tail.data(), tail.size(), raw_bits);
-  for (std::size_t i = 0; i < model.symbols; ++i) {
-    const Table& table = model.tables[model.indices[i]];
-    std::uint32_t order = static_cast<std::uint32_t>(values[i]);
-    if (order == table.escape) order += take_escape(escapes);
-    std::int64_t value = unzigzag(order);
-    if (table.raw_bits > 0) value = value * (std::int64_t{1} << table.raw_bits) + take_bits(raw, table.raw_bits);
-    if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
-      throw_damaged("a symbol of a segment does not fit 32 bits");
-    values[i] = static_cast<std::int32_t>(value);
+template <typename Value, typename Index>
+void join_values(std::vector<std::uint8_t>& tail, const ChunkModel<Index>& model, const std::uint8_t* symbols,
+                 Value* values, const Kernels& kernels) {
+  const std::uint64_t raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols);
+  if (raw_bits > 8 * (tail.size() - kSlack)) throw_damaged("the raw and escape bits of a segment run out");
+  BitReader escapes(tail.data(), tail.size() - kSlack, raw_bits);
+  BitRun raw{tail.data(), 0};
+  std::uint16_t escaped[kBlock];
+  for (std::size_t at = 0; at < model.symbols; at += kBlock) {
+    const std::size_t count = std::min(kBlock, model.symbols - at);
+    bool fits = true;
+    const std::size_t found = join_of<Value, Index>(kernels)(model.tables.view(), symbols + at, model.indices + at, count,
+                                                             values + at, raw, escaped, fits);
+    for (std::size_t e = 0; e < found; ++e) {
+      Value& value = values[at + escaped[e]];
+      value = escaped_value(value, model.tables[model.indices[at + escaped[e]]], escapes);
+    }
+    if (!fits) throw_damaged("a symbol of a segment does not fit 16 bits");
   }
   if (!escapes.only_padding_left()) throw_damaged("a segment has raw or escape bits left over");
 }
+
+using Symbols = std::unique_ptr<std::uint8_t[]>;
 
 }  // namespace
 
 void throw_damaged(const char* message) { throw CodingError(CodingError::Kind::kDamaged, message); }
 
-std::uint64_t raw_bit_count(const ChunkModel& model) noexcept {
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < model.symbols; ++i) total += model.tables[model.indices[i]].raw_bits;
-  return total;
+template <typename Value, typename Index>
+void encode_chunks(const Value* const* values, const ChunkModel<Index>* models, ChunkCode* codes, std::size_t count,
+                   const Kernels& kernels) {
+  Symbols symbols[kSideBySide];
+  std::vector<EncodeJob<Index>> jobs;
+  for (std::size_t k = 0; k < count; ++k) {
+    symbols[k].reset(new std::uint8_t[models[k].symbols]);
+    codes[k].tail = split_values(values[k], models[k], symbols[k].get(), kernels);
+    seed_states(codes[k], models[k].lanes);
+    jobs.push_back({models[k], symbols[k].get(), codes[k].states, {}});
+  }
+  encode_lanes(jobs.data(), count, kernels);
+  for (std::size_t k = 0; k < count; ++k) {
+    codes[k].states = jobs[k].states;
+    codes[k].words = std::move(jobs[k].words);
+  }
 }
 
-ChunkCode encode_chunk(const std::int32_t* values, const ChunkModel& model) {
-  ChunkCode code;
-  std::vector<std::uint8_t> symbols(model.symbols);
-  code.tail = split_values(values, model, symbols.data());
-  seed_states(code, model.lanes);
-  for (std::size_t i = model.symbols; i-- > 0;) {
-    const Table& table = model.tables[model.indices[i]];
-    const std::uint32_t start = table.cumulative[symbols[i]];
-    const std::uint32_t frequency = table.cumulative[symbols[i] + 1u] - start;
-    std::uint32_t& state = code.states[i & (model.lanes - 1)];
-    if (state >= frequency << (32 - kProbabilityBits)) {
-      code.words.push_back(static_cast<std::uint16_t>(state));
-      state >>= 16;
-    }
-    state = (state / frequency << kProbabilityBits) + state % frequency + start;
+template <typename Value, typename Index>
+void decode_chunks(const ChunkBytes* bytes, const ChunkModel<Index>* models, Value* const* values, std::size_t count,
+                   const Kernels& kernels) {
+  Symbols symbols[kSideBySide];
+  std::vector<DecodeJob<Index>> jobs;
+  for (std::size_t k = 0; k < count; ++k) {
+    symbols[k].reset(new std::uint8_t[models[k].symbols]);
+    jobs.push_back({models[k], load_states(bytes[k].states, models[k].lanes), bytes[k].words, bytes[k].word_count,
+                    symbols[k].get()});
   }
-  std::reverse(code.words.begin(), code.words.end());
-  return code;
+  decode_lanes(jobs.data(), count, kernels);
+  for (std::size_t k = 0; k < count; ++k) {
+    if (jobs[k].damage != nullptr) throw_damaged(jobs[k].damage);
+    std::vector<std::uint8_t> tail = join_tail(bytes[k], jobs[k].states, models[k].lanes);
+    join_values(tail, models[k], symbols[k].get(), values[k], kernels);
+  }
 }
 
-void decode_chunk(const ChunkBytes& bytes, const ChunkModel& model, std::int32_t* values) {
-  std::array<std::uint32_t, kMaxLanes> states{};
-  for (std::uint32_t lane = 0; lane < model.lanes; ++lane) {
-    states[lane] = load_le16(bytes.states + 4 * lane) | load_le16(bytes.states + 4 * lane + 2) << 16;
-    if (states[lane] < kStateLow) throw_damaged("a starting state of a segment is too small");
-  }
-  decode_symbols(bytes, model, states.data(), values);
-  const std::uint64_t raw_bits = raw_bit_count(model);
-  if (raw_bits > 8 * bytes.tail_bytes) throw_damaged("the raw and escape bits of a segment run out");
-  join_values(join_tail(bytes, states.data(), model.lanes), raw_bits, model, values);
-}
+#define NVCODEC_CHUNKS(Value, Index)                                                                            \
+  template void encode_chunks(const Value* const*, const ChunkModel<Index>*, ChunkCode*, std::size_t, const Kernels&); \
+  template void decode_chunks(const ChunkBytes*, const ChunkModel<Index>*, Value* const*, std::size_t, const Kernels&);
+NVCODEC_CHUNKS(std::int16_t, std::uint8_t)
+NVCODEC_CHUNKS(std::int16_t, std::uint16_t)
+NVCODEC_CHUNKS(std::int32_t, std::uint8_t)
+NVCODEC_CHUNKS(std::int32_t, std::uint16_t)
 
 }  // namespace nvcodec

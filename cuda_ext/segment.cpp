@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "parallel.hpp"
 #include "rans.hpp"
 
 namespace nvcodec {
@@ -53,15 +54,20 @@ struct Layout {
   std::vector<std::uint64_t> tails;  // bytes, the seeded part included
 };
 
-ChunkModel chunk_model(const SegmentModel& model, std::uint32_t lanes, std::uint64_t chunk_symbols, std::uint64_t k) {
+template <typename Index>
+ChunkModel<Index> chunk_model(const SegmentModel<Index>& model, std::uint32_t lanes, std::uint64_t chunk_symbols, std::uint64_t k) {
   const std::uint64_t first = k * chunk_symbols;
-  return {model.tables, model.indices + first, static_cast<std::size_t>(std::min<std::uint64_t>(chunk_symbols, model.symbols - first)),
-          lanes};
+  const std::uint64_t symbols = std::min<std::uint64_t>(chunk_symbols, model.symbols - first);
+  return {model.tables, model.indices + first, static_cast<std::size_t>(symbols), lanes, model.one_table};
 }
 
-std::uint64_t raw_bytes(const ChunkModel& model) { return (raw_bit_count(model) + 7) / 8; }
+template <typename Index>
+std::uint64_t raw_bytes(const ChunkModel<Index>& model, const Kernels& kernels) {
+  return (of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols) + 7) / 8;
+}
 
-void read_chunked_index(Cursor& in, const SegmentModel& model, Layout& layout) {
+template <typename Index>
+void read_chunked_index(Cursor& in, const SegmentModel<Index>& model, const Kernels& kernels, Layout& layout) {
   const std::uint64_t units = in.varint();
   layout.chunk_symbols = units * kChunkUnit;
   if (units == 0 || layout.chunk_symbols >= model.symbols) throw_format("a segment has an impossible chunk size");
@@ -69,14 +75,16 @@ void read_chunked_index(Cursor& in, const SegmentModel& model, Layout& layout) {
   if (chunks * (2 + 4 * layout.lanes) > in.left) throw_truncated();
   for (std::uint64_t k = 0; k < chunks; ++k) {
     layout.words.push_back(in.varint());
-    layout.tails.push_back(raw_bytes(chunk_model(model, layout.lanes, layout.chunk_symbols, k)) + in.varint());
+    const std::uint64_t raw = raw_bytes(chunk_model(model, layout.lanes, layout.chunk_symbols, k), kernels);
+    layout.tails.push_back(raw + in.varint());
   }
 }
 
 // Only the tail of a single chunk is told; its words are what is left.
-void read_single_index(Cursor& in, const SegmentModel& model, bool has_extra, Layout& layout) {
+template <typename Index>
+void read_single_index(Cursor& in, const SegmentModel<Index>& model, bool has_extra, const Kernels& kernels, Layout& layout) {
   layout.chunk_symbols = model.symbols;
-  std::uint64_t tail = raw_bytes({model.tables, model.indices, model.symbols, layout.lanes});
+  std::uint64_t tail = raw_bytes(chunk_model(model, layout.lanes, model.symbols, 0), kernels);
   if (has_extra) {
     const std::uint64_t extra = in.varint();
     if (extra == 0) throw_format("a segment signals escape bytes and has none");
@@ -89,7 +97,8 @@ void read_single_index(Cursor& in, const SegmentModel& model, bool has_extra, La
   layout.tails.push_back(tail);
 }
 
-Layout read_layout(Cursor& in, const SegmentModel& model) {
+template <typename Index>
+Layout read_layout(Cursor& in, const SegmentModel<Index>& model, const Kernels& kernels) {
   const std::uint8_t header = *in.take(1);
   const std::uint32_t lanes_log2 = header & kLanesMask;
   if ((header & kReservedMask) != 0 || (lanes_log2 != 0 && lanes_log2 != 3 && lanes_log2 != 5))
@@ -98,18 +107,11 @@ Layout read_layout(Cursor& in, const SegmentModel& model) {
   const bool has_extra = (header & kExtraFlag) != 0;
   if ((header & kChunkedFlag) != 0) {
     if (has_extra) throw_format("a segment has an unknown header");
-    read_chunked_index(in, model, layout);
+    read_chunked_index(in, model, kernels, layout);
   } else {
-    read_single_index(in, model, has_extra, layout);
+    read_single_index(in, model, has_extra, kernels, layout);
   }
   return layout;
-}
-
-void append(std::vector<std::uint8_t>& out, const std::vector<std::uint16_t>& words) {
-  for (const std::uint16_t word : words) {
-    out.push_back(static_cast<std::uint8_t>(word));
-    out.push_back(static_cast<std::uint8_t>(word >> 8));
-  }
 }
 
 std::vector<std::uint8_t> header_bytes(const std::vector<ChunkCode>& chunks, const std::vector<std::uint64_t>& extra,
@@ -128,56 +130,125 @@ std::vector<std::uint8_t> header_bytes(const std::vector<ChunkCode>& chunks, con
   return out;
 }
 
+std::uint8_t* store(std::uint8_t* out, const std::uint16_t* words, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[2 * i] = static_cast<std::uint8_t>(words[i]);
+    out[2 * i + 1] = static_cast<std::uint8_t>(words[i] >> 8);
+  }
+  return out + 2 * count;
+}
+
 void append_bodies(std::vector<std::uint8_t>& out, const std::vector<ChunkCode>& chunks, std::uint32_t lanes) {
+  std::size_t size = out.size() + 4 * lanes * chunks.size();
   for (const ChunkCode& chunk : chunks)
-    for (std::uint32_t lane = 0; lane < lanes; ++lane)
-      append(out, {static_cast<std::uint16_t>(chunk.states[lane]), static_cast<std::uint16_t>(chunk.states[lane] >> 16)});
-  for (const ChunkCode& chunk : chunks) append(out, chunk.words);
+    size += 2 * chunk.words.size() + chunk.tail.size() - seeded_bytes(chunk.tail.size(), lanes);
+  std::size_t at = out.size();
+  out.resize(size);
+  std::uint8_t* place = out.data() + at;
   for (const ChunkCode& chunk : chunks)
-    out.insert(out.end(), chunk.tail.begin() + static_cast<std::ptrdiff_t>(seeded_bytes(chunk.tail.size(), lanes)),
-               chunk.tail.end());
+    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+      const std::uint16_t halves[2] = {static_cast<std::uint16_t>(chunk.states[lane]), static_cast<std::uint16_t>(chunk.states[lane] >> 16)};
+      place = store(place, halves, 2);
+    }
+  for (const ChunkCode& chunk : chunks) place = store(place, chunk.words.data(), chunk.words.size());
+  for (const ChunkCode& chunk : chunks)
+    place = std::copy(chunk.tail.begin() + static_cast<std::ptrdiff_t>(seeded_bytes(chunk.tail.size(), lanes)), chunk.tail.end(), place);
 }
 
-}  // namespace
+std::size_t batches_of(std::size_t chunks) { return (chunks + kSideBySide - 1) / kSideBySide; }
 
-std::vector<std::uint8_t> encode_segment(const std::int32_t* values, const SegmentModel& model,
-                                         std::uint32_t lanes_log2, std::uint64_t chunk_symbols) {
-  if (lanes_log2 != 0 && lanes_log2 != 3 && lanes_log2 != 5) throw std::invalid_argument("lanes_log2 must be 0, 3 or 5");
-  if (chunk_symbols % kChunkUnit != 0) throw std::invalid_argument("chunk_symbols must be a multiple of 32");
-  if (model.symbols == 0) return {};
-  if (chunk_symbols == 0 || chunk_symbols > model.symbols) chunk_symbols = model.symbols;
-  const std::uint32_t lanes = 1u << lanes_log2;
-  std::vector<ChunkCode> chunks;
-  std::vector<std::uint64_t> extra;
-  for (std::uint64_t k = 0; k * chunk_symbols < model.symbols; ++k) {
-    const ChunkModel part = chunk_model(model, lanes, chunk_symbols, k);
-    chunks.push_back(encode_chunk(values + k * chunk_symbols, part));
-    extra.push_back(chunks.back().tail.size() - raw_bytes(part));
-  }
-  std::vector<std::uint8_t> out = header_bytes(chunks, extra, lanes_log2, chunk_symbols);
-  append_bodies(out, chunks, lanes);
-  return out;
-}
-
-void decode_segment(const std::uint8_t* data, std::size_t size, const SegmentModel& model, std::int32_t* values) {
-  Cursor in{data, size};
-  if (model.symbols == 0) {
-    if (size != 0) throw_damaged("a segment of no symbols has bytes");
-    return;
-  }
-  const Layout layout = read_layout(in, model);
+// Where the parts of each chunk lie. Cut short where a tail is not all there.
+std::vector<ChunkBytes> locate(Cursor& in, const Layout& layout) {
   const std::size_t chunks = layout.words.size();
   const std::uint8_t* states = in.take(4 * layout.lanes * chunks);
   std::uint64_t words_total = 0;
   for (const std::uint64_t words : layout.words) words_total += 2 * words;
   const std::uint8_t* words = in.take(words_total);
+  std::vector<ChunkBytes> all;
   for (std::size_t k = 0; k < chunks; ++k) {
     const std::uint64_t stored = layout.tails[k] - seeded_bytes(layout.tails[k], layout.lanes);
-    const ChunkBytes bytes{states + 4 * layout.lanes * k, words, layout.words[k], in.take(stored), layout.tails[k]};
+    if (stored > in.left) break;
+    all.push_back({states + 4 * layout.lanes * k, words, layout.words[k], in.take(stored), layout.tails[k]});
     words += 2 * layout.words[k];
-    decode_chunk(bytes, chunk_model(model, layout.lanes, layout.chunk_symbols, k), values + k * layout.chunk_symbols);
   }
+  return all;
+}
+
+}  // namespace
+
+template <typename Index>
+void check_indices(SegmentModel<Index>& model) {
+  if (model.symbols == 0) return;
+  Index lowest = model.indices[0], highest = lowest;
+  for (std::size_t i = 0; i < model.symbols; ++i) {
+    lowest = std::min(lowest, model.indices[i]);
+    highest = std::max(highest, model.indices[i]);
+  }
+  if (highest >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
+  model.one_table = lowest == highest;
+}
+
+template <typename Value, typename Index>
+std::vector<std::uint8_t> encode_segment(const Value* values, const SegmentModel<Index>& model,
+                                         std::uint32_t lanes_log2, std::uint64_t chunk_symbols, const Effort& effort) {
+  if (lanes_log2 != 0 && lanes_log2 != 3 && lanes_log2 != 5) throw std::invalid_argument("lanes_log2 must be 0, 3 or 5");
+  if (chunk_symbols % kChunkUnit != 0) throw std::invalid_argument("chunk_symbols must be a multiple of 32");
+  if (model.symbols == 0) return {};
+  if (chunk_symbols == 0 || chunk_symbols > model.symbols) chunk_symbols = model.symbols;
+  const std::uint32_t lanes = 1u << lanes_log2;
+  std::vector<ChunkCode> codes((model.symbols + chunk_symbols - 1) / chunk_symbols);
+  std::vector<std::uint64_t> extra(codes.size());
+  for_each_in_parallel(batches_of(codes.size()), effort.threads, [&](std::size_t batch) {
+    const std::size_t first = batch * kSideBySide, count = std::min(kSideBySide, codes.size() - first);
+    std::vector<ChunkModel<Index>> parts;
+    const Value* places[kSideBySide];
+    for (std::size_t k = 0; k < count; ++k) {
+      parts.push_back(chunk_model(model, lanes, chunk_symbols, first + k));
+      places[k] = values + (first + k) * chunk_symbols;
+    }
+    encode_chunks(places, parts.data(), codes.data() + first, count, effort.kernels);
+    for (std::size_t k = 0; k < count; ++k)
+      extra[first + k] = codes[first + k].tail.size() - raw_bytes(parts[k], effort.kernels);
+  });
+  std::vector<std::uint8_t> out = header_bytes(codes, extra, lanes_log2, chunk_symbols);
+  append_bodies(out, codes, lanes);
+  return out;
+}
+
+template <typename Value, typename Index>
+void decode_segment(const std::uint8_t* data, std::size_t size, const SegmentModel<Index>& model, Value* values,
+                    const Effort& effort) {
+  Cursor in{data, size};
+  if (model.symbols == 0) {
+    if (size != 0) throw_damaged("a segment of no symbols has bytes");
+    return;
+  }
+  const Layout layout = read_layout(in, model, effort.kernels);
+  const std::vector<ChunkBytes> chunks = locate(in, layout);
+  for_each_in_parallel(batches_of(chunks.size()), effort.threads, [&](std::size_t batch) {
+    const std::size_t first = batch * kSideBySide, count = std::min(kSideBySide, chunks.size() - first);
+    std::vector<ChunkModel<Index>> parts;
+    Value* places[kSideBySide];
+    for (std::size_t k = 0; k < count; ++k) {
+      parts.push_back(chunk_model(model, layout.lanes, layout.chunk_symbols, first + k));
+      places[k] = values + (first + k) * layout.chunk_symbols;
+    }
+    decode_chunks(chunks.data() + first, parts.data(), places, count, effort.kernels);
+  });
+  if (chunks.size() < layout.words.size()) throw_truncated();
   if (in.left != 0) throw_damaged("a segment has bytes left over");
 }
+
+template void check_indices(SegmentModel<std::uint8_t>&);
+template void check_indices(SegmentModel<std::uint16_t>&);
+
+#define NVCODEC_SEGMENT(Value, Index)                                                                                   \
+  template std::vector<std::uint8_t> encode_segment(const Value*, const SegmentModel<Index>&, std::uint32_t, std::uint64_t, \
+                                                    const Effort&);                                                     \
+  template void decode_segment(const std::uint8_t*, std::size_t, const SegmentModel<Index>&, Value*, const Effort&);
+NVCODEC_SEGMENT(std::int16_t, std::uint8_t)
+NVCODEC_SEGMENT(std::int16_t, std::uint16_t)
+NVCODEC_SEGMENT(std::int32_t, std::uint8_t)
+NVCODEC_SEGMENT(std::int32_t, std::uint16_t)
 
 }  // namespace nvcodec

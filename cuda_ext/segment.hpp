@@ -6,22 +6,38 @@
 #include <vector>
 
 #include "coder_tables.hpp"
+#include "kernels.hpp"
 
 namespace nvcodec {
 
 // Symbols of a segment with the table of each; every index must be below tables.size().
+template <typename Index>
 struct SegmentModel {
   const TableSet& tables;
-  const std::uint16_t* indices;
+  const Index* indices;  // uint8_t or uint16_t
   std::size_t symbols;
+  bool one_table = false;  // it is known that all indices are the same
 };
 
-// lanes_log2 is 0, 3 or 5; chunk_symbols a positive multiple of 32, or 0 for a single chunk.
-// Throws std::invalid_argument for other parameters and for values too far out for their table.
-std::vector<std::uint8_t> encode_segment(const std::int32_t* values, const SegmentModel& model,
-                                         std::uint32_t lanes_log2, std::uint64_t chunk_symbols);
+// Throws std::invalid_argument unless all indices are below tables.size(); notes whether they are all the same.
+template <typename Index>
+void check_indices(SegmentModel<Index>& model);
 
-// Writes model.symbols values. Throws CodingError; what is allocated is in proportion to `size`.
-void decode_segment(const std::uint8_t* data, std::size_t size, const SegmentModel& model, std::int32_t* values);
+// How it is computed; the bytes and symbols are the same.
+struct Effort {
+  const Kernels& kernels;
+  std::size_t threads = 1;
+};
+
+// lanes_log2 is 0, 3 or 5; chunk_symbols a positive multiple of 32, or 0 for a single chunk. Values are int16_t or
+// int32_t. Throws std::invalid_argument for other parameters and for values too far out for their table.
+template <typename Value, typename Index>
+std::vector<std::uint8_t> encode_segment(const Value* values, const SegmentModel<Index>& model,
+                                         std::uint32_t lanes_log2, std::uint64_t chunk_symbols, const Effort& effort);
+
+// Writes model.symbols values. Throws CodingError; what is allocated is in proportion to `size` and the symbols.
+template <typename Value, typename Index>
+void decode_segment(const std::uint8_t* data, std::size_t size, const SegmentModel<Index>& model, Value* values,
+                    const Effort& effort);
 
 }  // namespace nvcodec

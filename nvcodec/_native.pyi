@@ -13,14 +13,19 @@ class TableSet:
         self, cumulative: NDArray[np.uint16], offsets: NDArray[np.uint32], raw_bits: NDArray[np.uint8]
     ) -> None: ...
 
+def simd_names() -> list[str]: ...
 def encode_segment(
-    values: NDArray[np.int32],
-    indices: NDArray[np.uint16],
+    values: NDArray[Any],
+    indices: NDArray[Any],
     tables: TableSet,
     lanes_log2: int,
     chunk_symbols: int,
+    threads: int = 1,
+    simd: str = "",
 ) -> bytes: ...
-def decode_segment(data: Buffer, indices: NDArray[np.uint16], tables: TableSet, values: NDArray[np.int32]) -> None: ...
+def decode_segment(
+    data: Buffer, indices: NDArray[Any], tables: TableSet, values: NDArray[Any], threads: int = 1, simd: str = ""
+) -> None: ...
 def encode_chain(values: NDArray[np.int32], indices: NDArray[np.uint16], tables: TableSet) -> bytes: ...
 
 class ChainDecoder:

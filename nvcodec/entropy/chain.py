@@ -38,8 +38,8 @@ def encode_chain(parts: Sequence[Part], family: TableFamily, *, backend: str = "
     """
     values, tables = [np.empty(0, np.int32)], [np.empty(0, np.uint16)]
     for symbols, indices in parts:
-        values.append(as_symbols(symbols))
-        tables.append(as_indices(indices, family))
+        values.append(as_symbols(symbols).astype(np.int32, copy=False))
+        tables.append(as_indices(indices, family).astype(np.uint16, copy=False))
         if len(values[-1]) != len(tables[-1]):
             raise ValueError(f"{len(values[-1])} symbols need as many table indices, not {len(tables[-1])}")
     data: bytes = _backend(backend).encode_chain(np.concatenate(values), np.concatenate(tables), family.tables)
@@ -63,7 +63,7 @@ class ChainDecoder:
         Raises TruncatedError, DamagedError, or FormatError for an index outside the family; the decoder then stays
         where it was before the call.
         """
-        values: NDArray[np.int32] = self._decoder.decode(as_indices(indices, self._family))
+        values: NDArray[np.int32] = self._decoder.decode(as_indices(indices, self._family).astype(np.uint16, copy=False))
         return values
 
     def finish(self) -> None:

@@ -9,6 +9,7 @@ from nvcodec.entropy.bits_py import MAX_PREFIX
 from nvcodec.entropy.rans_py import ESCAPE_ORDER
 from nvcodec.entropy.tables import MAX_ALPHABET, TableFamily, Tables
 
+_RUNS, _RUN = 32, 512  # runs of symbols that stand for all, and the symbols of one
 _DENSE_RANGE = 1 << 20  # widest range of values that is counted with a dense histogram
 
 
@@ -23,7 +24,7 @@ def _escape_bits(excess: NDArray[np.int64]) -> NDArray[np.float64]:
     return 2.0 * prefix + 1 + ESCAPE_ORDER
 
 
-def code_length(symbols: NDArray[np.int32], indices: NDArray[np.uint16], family: TableFamily) -> float:
+def code_length(symbols: NDArray[np.integer], indices: NDArray[np.integer], family: TableFamily) -> float:
     """Ideal bits of `symbols` (n,) under their tables, raw and escape bits included; a segment adds a few bytes."""
     tables = family.tables
     index = np.asarray(indices).astype(np.intp)
@@ -35,6 +36,16 @@ def code_length(symbols: NDArray[np.int32], indices: NDArray[np.uint16], family:
     if beyond.any():
         total += float((tables.escape_bits[index[beyond]] + _escape_bits((order - escape)[beyond])).sum())
     return total
+
+
+def estimate_length(symbols: NDArray[np.integer], indices: NDArray[np.integer], family: TableFamily) -> float:
+    """About :func:`code_length`: exact for few symbols, else from a few runs of them, to choose a layout by."""
+    count = len(symbols)
+    if count <= _RUNS * _RUN:
+        return code_length(symbols, indices, family)
+    starts = np.linspace(0, count - _RUN, _RUNS).astype(np.intp)
+    sample = (starts[:, None] + np.arange(_RUN)).reshape(-1)
+    return code_length(symbols[sample], indices[sample], family) * count / len(sample)
 
 
 def histogram(symbols: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.entropy.tables import Tables
+
+Symbols = NDArray[Any]  # int16 or int32
+Indices = NDArray[Any]  # uint8 or uint16
 
 try:
     from nvcodec import _native
@@ -31,17 +35,24 @@ def _table_set(tables: Tables) -> _native.TableSet:
     return _native.TableSet(tables.cumulative, tables.offsets, tables.raw_bits)
 
 
+def simd_names() -> list[str]:
+    """Instruction sets that the native coder can use here, "scalar" first, the fastest last; none without it."""
+    return list(_native.simd_names()) if AVAILABLE else []
+
+
 def encode_segment(
-    values: NDArray[np.int32], indices: NDArray[np.uint16], tables: Tables, lanes_log2: int, chunk_symbols: int
+    values: Symbols, indices: Indices, tables: Tables, lanes_log2: int, chunk_symbols: int, threads: int, simd: str
 ) -> bytes:
-    """As :func:`nvcodec.entropy.segment_py.encode_segment`, natively."""
-    return _native.encode_segment(values, indices, _table_set(tables), lanes_log2, chunk_symbols)
+    """As :func:`nvcodec.entropy.segment_py.encode_segment`, natively. ``simd`` "" is the fastest, or NVCODEC_SIMD."""
+    return _native.encode_segment(values, indices, _table_set(tables), lanes_log2, chunk_symbols, threads, simd)
 
 
-def decode_segment(data: bytes | memoryview, indices: NDArray[np.uint16], tables: Tables) -> NDArray[np.int32]:
+def decode_segment(
+    data: bytes | memoryview, indices: Indices, tables: Tables, dtype: type[np.signedinteger], threads: int, simd: str
+) -> Symbols:
     """As :func:`nvcodec.entropy.segment_py.decode_segment`, natively."""
-    values = np.empty(len(indices), np.int32)
-    _native.decode_segment(data, indices, _table_set(tables), values)
+    values: Symbols = np.empty(len(indices), dtype)
+    _native.decode_segment(data, indices, _table_set(tables), values, threads, simd)
     return values
 
 

@@ -61,7 +61,7 @@ def seeded_bytes(tail_bytes: int, lanes: int) -> int:
     return min(tail_bytes, 2 * lanes)
 
 
-def raw_byte_count(indices: NDArray[np.uint16], tables: Tables) -> int:
+def raw_byte_count(indices: NDArray[np.integer], tables: Tables) -> int:
     """Bytes that the raw bits of a chunk fill."""
     return (int(tables.raw_bits[indices].sum(dtype=np.int64)) + 7) // 8
 

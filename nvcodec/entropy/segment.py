@@ -8,13 +8,11 @@ The bytes are specified in ``bitstream/CODER.md``. The native coder and its Pyth
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nvcodec.entropy import native, segment_py
-from nvcodec.entropy.cost import choose_index, code_length
+from nvcodec.entropy.cost import choose_index, code_length, estimate_length
 from nvcodec.entropy.tables import GAUSSIAN, GGD, TableFamily
 from nvcodec.errors import FormatError
 
@@ -34,10 +32,6 @@ STATE_BYTES = 3.0  # what a lane costs net: 4 bytes of state, of which one carri
 LAYOUT_COST = 0.002  # share of the payload that lanes and chunks may cost when the caller does not choose
 
 
-def _backend(name: str) -> ModuleType:
-    return native if native.chosen(name) else segment_py
-
-
 def plan_layout(symbols: int, bits: float) -> tuple[int, int]:
     """(lanes_log2, chunk_symbols) for a payload of `bits`: the most parallel layout that costs under 0.2 % of it.
 
@@ -51,63 +45,85 @@ def plan_layout(symbols: int, bits: float) -> tuple[int, int]:
     return lanes_log2, -(-symbols // (chunks * segment_py.CHUNK_UNIT)) * segment_py.CHUNK_UNIT
 
 
-def as_symbols(symbols: NDArray[np.integer]) -> NDArray[np.int32]:
-    """An (n,) array of any integers as int32. Raises TypeError or, for a symbol beyond 32 bits, ValueError."""
-    array = np.asarray(symbols)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TypeError(f"symbols must be a one-dimensional integer array, not {array.ndim}-dimensional {array.dtype}")
+def _integers(array: ArrayLike, name: str) -> NDArray[np.integer]:
+    """One dimension of integers; a CPU tensor is seen in place. Raises TypeError."""
+    seen = np.asarray(array)
+    if seen.ndim != 1 or seen.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be a one-dimensional integer array, not {seen.ndim}-dimensional {seen.dtype}")
+    return seen
+
+
+def as_symbols(symbols: ArrayLike) -> native.Symbols:
+    """(n,) integers as int16 if their type fits it, else as int32. Raises TypeError or, beyond 32 bits, ValueError."""
+    array = _integers(symbols, "symbols")
+    if array.dtype in (np.int16, np.int8, np.uint8):
+        return np.ascontiguousarray(array, np.int16)
     if array.dtype != np.int32 and len(array) and (array.min() < -(2**31) or array.max() >= 2**31):
         raise ValueError("a symbol does not fit 32 bits")
     return np.ascontiguousarray(array, np.int32)
 
 
-def as_indices(indices: NDArray[np.integer], family: TableFamily) -> NDArray[np.uint16]:
-    """An (n,) array of table indices as uint16. Raises TypeError or, for an index outside the family, FormatError."""
-    array = np.asarray(indices)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TypeError(f"indices must be a one-dimensional integer array, not {array.ndim}-dimensional {array.dtype}")
+def as_indices(indices: ArrayLike, family: TableFamily) -> native.Indices:
+    """(n,) table indices as uint8 or uint16. Raises TypeError or, for an index outside the family, FormatError."""
+    array = _integers(indices, "indices")
     if len(array) and not 0 <= array.min() <= array.max() < family.size:
         raise FormatError(f"a table index is outside the {family.size} tables of family {family.name}")
-    return np.ascontiguousarray(array, np.uint16)
+    return np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.uint16)
 
 
 def encode_segment(
-    symbols: NDArray[np.int32],
-    indices: NDArray[np.uint16],
+    symbols: ArrayLike,
+    indices: ArrayLike,
     family: TableFamily,
     *,
     lanes_log2: int | None = None,
     chunk_symbols: int | None = None,
+    threads: int = 1,
     backend: str = "auto",
+    simd: str = "",
 ) -> bytes:
-    """Codes `symbols` (n,) with table ``indices[i]`` of `family` for symbol i.
+    """Codes `symbols` (n,) with table ``indices[i]`` of `family` for symbol i; arrays or tensors of integers.
 
     `lanes_log2` is 0, 3 or 5 (1, 8 or 32 interleaved states), `chunk_symbols` a multiple of 32, or 0 for one chunk;
-    what is None is chosen so that it costs under 0.2 % of the bytes. No symbols make no bytes. `backend` is "auto",
-    "native" or "python"; the bytes are the same. Raises ValueError for arguments that cannot be coded (a symbol further
-    than about 2**23 table symbols out included) and FormatError for an index outside the family.
+    what is None is chosen so that it costs under 0.2 % of the bytes. No symbols make no bytes. int16 symbols and uint8
+    indices are fastest; `threads` share the chunks. `backend` is "auto", "native" or "python", `simd` one of
+    ``native.simd_names()`` or "" for the fastest (or what NVCODEC_SIMD names); the bytes are always the same.
+    Raises ValueError for arguments that cannot be coded (a symbol further than about 2**23 table symbols out included)
+    and FormatError for an index outside the family.
     """
     values, tables = as_symbols(symbols), as_indices(indices, family)
     if len(values) != len(tables):
         raise ValueError(f"{len(values)} symbols need as many table indices, not {len(tables)}")
     if lanes_log2 is None or chunk_symbols is None:
-        lanes, chunk = plan_layout(len(values), code_length(values, tables, family))
+        lanes, chunk = plan_layout(len(values), estimate_length(values, tables, family))
         lanes_log2 = lanes if lanes_log2 is None else lanes_log2
         chunk_symbols = chunk if chunk_symbols is None else chunk_symbols
     if chunk_symbols < 0:
         raise ValueError("chunk_symbols must not be negative")
-    data: bytes = _backend(backend).encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols)
-    return data
+    if not native.chosen(backend):
+        return segment_py.encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols)
+    return native.encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols, threads, simd)
 
 
 def decode_segment(
-    data: bytes | memoryview, indices: NDArray[np.uint16], family: TableFamily, *, backend: str = "auto"
-) -> NDArray[np.int32]:
-    """The symbols, (n,) int32 with n = len(indices), of a segment coded with the same indices and family.
+    data: bytes | memoryview,
+    indices: ArrayLike,
+    family: TableFamily,
+    *,
+    dtype: type[np.signedinteger] = np.int32,
+    threads: int = 1,
+    backend: str = "auto",
+    simd: str = "",
+) -> native.Symbols:
+    """The symbols, (n,) of `dtype` (int32 or int16) with n = len(indices), of a segment coded with these indices.
 
-    Raises TruncatedError where bytes are missing, DamagedError where they contradict themselves, FormatError where a
-    field is impossible. A damaged segment may also decode to wrong symbols: checksum and symbol hash catch those.
+    Raises TruncatedError where bytes are missing, DamagedError where they contradict themselves or a symbol does not
+    fit `dtype`, FormatError where a field is impossible. A damaged segment may also decode to wrong symbols: checksum
+    and symbol hash catch those.
     """
+    if dtype not in (np.int16, np.int32):
+        raise ValueError("symbols are int16 or int32")
     tables = as_indices(indices, family)
-    values: NDArray[np.int32] = _backend(backend).decode_segment(data, tables, family.tables)
-    return values
+    if not native.chosen(backend):
+        return segment_py.decode_segment(data, tables, family.tables, dtype)
+    return native.decode_segment(data, tables, family.tables, dtype, threads, simd)

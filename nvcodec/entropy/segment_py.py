@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class _Layout:
     tails: list[int] = field(default_factory=list)  # bytes, the seeded part included
 
 
-def _read_chunked_index(cursor: _Cursor, indices: NDArray[np.uint16], tables: Tables, layout: _Layout) -> None:
+def _read_chunked_index(cursor: _Cursor, indices: NDArray[np.integer], tables: Tables, layout: _Layout) -> None:
     layout.chunk_symbols = cursor.varint() * CHUNK_UNIT
     if not 0 < layout.chunk_symbols < len(indices):
         raise FormatError("a segment has an impossible chunk size")
@@ -76,7 +77,7 @@ def _read_chunked_index(cursor: _Cursor, indices: NDArray[np.uint16], tables: Ta
 
 
 def _read_single_index(
-    cursor: _Cursor, indices: NDArray[np.uint16], tables: Tables, has_extra: bool, layout: _Layout
+    cursor: _Cursor, indices: NDArray[np.integer], tables: Tables, has_extra: bool, layout: _Layout
 ) -> None:
     """Only the tail of a single chunk is told; its words are what is left."""
     layout.chunk_symbols = len(indices)
@@ -95,7 +96,7 @@ def _read_single_index(
     layout.tails.append(tail)
 
 
-def _read_layout(cursor: _Cursor, indices: NDArray[np.uint16], tables: Tables) -> _Layout:
+def _read_layout(cursor: _Cursor, indices: NDArray[np.integer], tables: Tables) -> _Layout:
     header = cursor.take(1)[0]
     lanes_log2, has_extra = header & 7, bool(header & EXTRA)
     if header & RESERVED or lanes_log2 not in (0, 3, 5) or (header & CHUNKED and has_extra):
@@ -108,8 +109,10 @@ def _read_layout(cursor: _Cursor, indices: NDArray[np.uint16], tables: Tables) -
     return layout
 
 
-def decode_segment(data: bytes | memoryview, indices: NDArray[np.uint16], tables: Tables) -> NDArray[np.int32]:
-    """Bytes of a segment to int32 values, (n,), n = len(indices); every index must be below ``tables.size``.
+def decode_segment(
+    data: bytes | memoryview, indices: NDArray[np.integer], tables: Tables, dtype: type[np.signedinteger] = np.int32
+) -> NDArray[Any]:
+    """Bytes of a segment to values of `dtype`, (n,), n = len(indices); every index must be below ``tables.size``.
 
     Raises FormatError, TruncatedError or DamagedError.
     """
@@ -117,7 +120,7 @@ def decode_segment(data: bytes | memoryview, indices: NDArray[np.uint16], tables
     if len(indices) == 0:
         if cursor.left:
             raise DamagedError("a segment of no symbols has bytes")
-        return np.empty(0, np.int32)
+        return np.empty(0, dtype)
     layout = _read_layout(cursor, indices, tables)
     states = np.frombuffer(cursor.take(4 * layout.lanes * len(layout.words)), "<u4").reshape(-1, layout.lanes)
     words = np.frombuffer(cursor.take(2 * sum(layout.words)), "<u2")
@@ -131,11 +134,13 @@ def decode_segment(data: bytes | memoryview, indices: NDArray[np.uint16], tables
         words = words[count:]
     if cursor.left:
         raise DamagedError("a segment has bytes left over")
-    return np.array(values, np.int32)
+    if dtype == np.int16 and not all(-(1 << 15) <= value < 1 << 15 for value in values):
+        raise DamagedError("a symbol of a segment does not fit 16 bits")
+    return np.array(values, dtype)
 
 
 def encode_segment(
-    values: NDArray[np.int32], indices: NDArray[np.uint16], tables: Tables, lanes_log2: int, chunk_symbols: int
+    values: NDArray[np.integer], indices: NDArray[np.integer], tables: Tables, lanes_log2: int, chunk_symbols: int
 ) -> bytes:
     """Values to the bytes of a segment; `chunk_symbols` 0 means one chunk. Raises ValueError for bad arguments."""
     if lanes_log2 not in (0, 3, 5):

@@ -1,0 +1,45 @@
+// Independent pieces of work on a few threads.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace nvcodec {
+
+// Calls work(i) for i = 0 .. count - 1, thread t takes t, t + threads, ... in that order and stops at its first failure.
+// Throws what the lowest i that failed has thrown. Fewer threads than asked for are no failure.
+template <typename Work>
+void for_each_in_parallel(std::size_t count, std::size_t threads, const Work& work) {
+  threads = threads < 1 ? 1 : threads > count ? count : threads;
+  std::vector<std::exception_ptr> failures(threads);
+  std::vector<std::size_t> failed(threads, count);
+  const auto run = [&](std::size_t first) {
+    for (std::size_t i = first; i < count; i += threads) {
+      try {
+        work(i);
+      } catch (...) {
+        failures[first] = std::current_exception();
+        failed[first] = i;
+        return;
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  others.reserve(threads);
+  std::size_t started = 1;
+  try {
+    for (; started < threads; ++started) others.emplace_back(run, started);
+  } catch (const std::system_error&) {  // the system gives no more
+  }
+  if (threads > 0) run(0);
+  for (; started < threads; ++started) run(started);
+  for (std::thread& other : others) other.join();
+  std::size_t lowest = 0;
+  for (std::size_t t = 1; t < threads; ++t) lowest = failed[t] < failed[lowest] ? t : lowest;
+  if (threads > 0 && failures[lowest]) std::rethrow_exception(failures[lowest]);
+}
+
+}  // namespace nvcodec
