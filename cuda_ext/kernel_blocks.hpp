@@ -270,6 +270,18 @@ std::size_t join_block(const TableView& tables, const std::uint8_t* symbols, con
 }
 
 template <typename Index>
+void find_range(const Index* indices, std::size_t count, Index& lowest, Index& highest) {
+  Index low = indices[0], high = indices[0];
+  for (std::size_t i = 0; i < count; ++i) {
+    const Index each = indices[i];
+    low = each < low ? each : low;
+    high = each > high ? each : high;
+  }
+  lowest = low;
+  highest = high;
+}
+
+template <typename Index>
 std::uint64_t count_raw_bits(const TableView& tables, const Index* indices, std::size_t count) {
   if (tables.most_raw_bits == 0) return 0;
   std::uint64_t total = 0;

@@ -81,7 +81,8 @@ template <typename Index>
 constexpr IndexKernels<Index> kernels() {
   return {&decode<Index>, &encode<Index>,
           &split_block<std::int16_t, Index>, &split_block<std::int32_t, Index>,
-          &join_block<std::int16_t, Index>, &join_block<std::int32_t, Index>, &count_raw_bits<Index>};
+          &join_block<std::int16_t, Index>, &join_block<std::int32_t, Index>,
+          &count_raw_bits<Index>, &find_range<Index>};
 }
 
 }  // namespace

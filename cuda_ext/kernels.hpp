@@ -58,6 +58,7 @@ struct IndexKernels {
   Join<std::int16_t, Index> join16;
   Join<std::int32_t, Index> join32;
   std::uint64_t (*raw_bits)(const TableView&, const Index* indices, std::size_t count);
+  void (*range)(const Index* indices, std::size_t count, Index& lowest, Index& highest);  // count >= 1
 };
 
 struct Kernels {

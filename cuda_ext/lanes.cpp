@@ -21,7 +21,7 @@ void encode_each(EncodeJob<Index>& job, std::size_t first, std::size_t last) {
     const std::uint32_t frequency = table.cumulative[job.symbols[i] + 1u] - start;
     std::uint32_t& state = job.states[i & (job.model.lanes - 1)];
     if (state >= frequency << (32 - kProbabilityBits)) {
-      job.words.buffer[--job.words.first] = static_cast<std::uint16_t>(state);
+      *--job.words = static_cast<std::uint16_t>(state);
       state >>= 16;
     }
     state = (state / frequency << kProbabilityBits) + state % frequency + start;
@@ -137,11 +137,8 @@ struct Writing {
 template <typename Index>
 Writing<Index> begin(EncodeJob<Index>& job) {
   const std::size_t symbols = job.model.symbols, whole = job.model.lanes == kGroup ? symbols / kGroup * kGroup : 0;
-  job.words.buffer.reset(new std::uint16_t[symbols + kGroup]);
-  job.words.first = job.words.last = symbols + kGroup;
   encode_each(job, whole, symbols);
-  std::uint16_t* words = job.words.buffer.get() + job.words.first;
-  return {{job.states.data(), words, job.model.indices + whole, job.symbols + whole, whole / kGroup}, &job};
+  return {{job.states.data(), job.words, job.model.indices + whole, job.symbols + whole, whole / kGroup}, &job};
 }
 
 }  // namespace
@@ -188,9 +185,8 @@ void encode_lanes(EncodeJob<Index>* jobs, std::size_t count, const Kernels& kern
       of_width<Index>(kernels).encode(jobs[0].model.tables.view(), runs, count);
     }
     for (std::size_t r = 0; r < count; ++r) {
-      Words& words = left[r].job->words;
       left[r].run = runs[r];
-      words.first = static_cast<std::size_t>(runs[r].words - words.buffer.get());
+      left[r].job->words = runs[r].words;
     }
   }
 }

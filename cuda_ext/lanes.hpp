@@ -26,21 +26,35 @@ struct ChunkModel {
   bool one_table;       // all indices are the same
 };
 
-// Words as a chunk stores them, filled from the end of a buffer.
-struct Words {
-  std::unique_ptr<std::uint16_t[]> buffer;
-  std::size_t first = 0, last = 0;
+// Room for the table symbols and words of the chunks that one thread has in hand, kept from one batch to the next: fresh
+// memory would cost more than the coding.
+class Scratch {
+ public:
+  // Throws std::bad_alloc. What was there is lost.
+  void reserve(std::size_t symbols) {
+    if (symbols <= capacity_) return;
+    capacity_ = 0;
+    symbols_.reset(new std::uint8_t[kSideBySide * symbols]);
+    words_.reset(new std::uint16_t[kSideBySide * (symbols + kGroup)]);
+    capacity_ = symbols;
+  }
 
-  std::size_t size() const noexcept { return last - first; }
-  const std::uint16_t* data() const noexcept { return buffer.get() + first; }
+  std::uint8_t* symbols(std::size_t chunk) const noexcept { return symbols_.get() + chunk * capacity_; }
+  std::uint16_t* words(std::size_t chunk) const noexcept { return words_.get() + chunk * (capacity_ + kGroup); }
+  std::uint16_t* words_end(std::size_t chunk) const noexcept { return words(chunk + 1); }
+
+ private:
+  std::size_t capacity_ = 0;
+  std::unique_ptr<std::uint8_t[]> symbols_;
+  std::unique_ptr<std::uint16_t[]> words_;
 };
 
 template <typename Index>
 struct EncodeJob {
   ChunkModel<Index> model;
   const std::uint8_t* symbols;
-  States states;  // seeded; afterwards as the decoder starts
-  Words words;
+  States states;         // seeded; afterwards as the decoder starts
+  std::uint16_t* words;  // the end of a buffer with room for model.symbols and kGroup more; afterwards the first word
 };
 
 template <typename Index>

@@ -64,13 +64,16 @@ nb::bytes encode(Vector<const Value> values, Vector<const Index> indices, const 
   if (values.size() != indices.size()) throw std::invalid_argument("one table index a symbol is needed");
   nvcodec::SegmentModel<Index> model{tables, indices.data(), indices.size()};
   const nvcodec::Effort effort = effort_of(threads, simd);
-  std::vector<std::uint8_t> out;
+  nvcodec::EncodedSegment segment;
   {
     nb::gil_scoped_release release;
-    nvcodec::check_indices(model);
-    out = nvcodec::encode_segment(values.data(), model, lanes_log2, chunk_symbols, effort);
+    nvcodec::check_indices(model, effort.kernels);
+    segment = nvcodec::encode_segment(values.data(), model, lanes_log2, chunk_symbols, effort);
   }
-  return nb::bytes(out.data(), out.size());
+  PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(segment.size()));
+  if (bytes == nullptr) throw nb::python_error();
+  segment.write(reinterpret_cast<std::uint8_t*>(PyBytes_AS_STRING(bytes)));
+  return nb::steal<nb::bytes>(bytes);
 }
 
 template <typename Value, typename Index>
@@ -81,7 +84,7 @@ void decode(nb::handle data, Vector<const Index> indices, const nvcodec::TableSe
   nvcodec::SegmentModel<Index> model{tables, indices.data(), indices.size()};
   const nvcodec::Effort effort = effort_of(threads, simd);
   nb::gil_scoped_release release;
-  nvcodec::check_indices(model);
+  nvcodec::check_indices(model, effort.kernels);
   nvcodec::decode_segment(view.data(), view.size(), model, values.data(), effort);
 }
 
@@ -102,7 +105,7 @@ nb::bytes encode_chain(Vector<const std::int32_t> values, Vector<const std::uint
   std::vector<std::uint8_t> out;
   {
     nb::gil_scoped_release release;
-    nvcodec::check_indices(model);
+    nvcodec::check_indices(model, nvcodec::default_kernels());
     out = nvcodec::encode_chain(values.data(), model);
   }
   return nb::bytes(out.data(), out.size());
@@ -125,7 +128,7 @@ class ChainDecoder {
     nvcodec::ChainCursor cursor = cursor_;
     {
       nb::gil_scoped_release release;
-      nvcodec::check_indices(model);
+      nvcodec::check_indices(model, nvcodec::default_kernels());
       nvcodec::decode_chain(cursor, model, values.data());
     }
     cursor_ = cursor;

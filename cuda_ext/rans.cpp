@@ -58,9 +58,8 @@ std::uint32_t excess_of(std::int32_t value, const Table& table) {
 
 // Splits values into table symbols and the tail: all raw bits first, so that their place follows from the indices.
 template <typename Value, typename Index>
-std::vector<std::uint8_t> split_values(const Value* values, const ChunkModel<Index>& model, std::uint8_t* symbols,
-                                       const Kernels& kernels) {
-  const std::uint64_t raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols);
+std::vector<std::uint8_t> split_values(const Value* values, const ChunkModel<Index>& model, std::uint64_t raw_bits,
+                                       std::uint8_t* symbols, const Kernels& kernels) {
   std::vector<std::uint8_t> tail(raw_bits / 8 + 1 + kSlack);
   BitRun raw{tail.data(), 0};
   std::vector<std::uint32_t> excesses;
@@ -148,7 +147,12 @@ void join_values(std::vector<std::uint8_t>& tail, const ChunkModel<Index>& model
   if (!escapes.only_padding_left()) throw_damaged("a segment has raw or escape bits left over");
 }
 
-using Symbols = std::unique_ptr<std::uint8_t[]>;
+template <typename Index>
+void reserve(Scratch& scratch, const ChunkModel<Index>* models, std::size_t count) {
+  std::size_t most = 0;
+  for (std::size_t k = 0; k < count; ++k) most = std::max(most, models[k].symbols);
+  scratch.reserve(most);
+}
 
 }  // namespace
 
@@ -156,43 +160,42 @@ void throw_damaged(const char* message) { throw CodingError(CodingError::Kind::k
 
 template <typename Value, typename Index>
 void encode_chunks(const Value* const* values, const ChunkModel<Index>* models, ChunkCode* codes, std::size_t count,
-                   const Kernels& kernels) {
-  Symbols symbols[kSideBySide];
+                   const Kernels& kernels, Scratch& scratch) {
+  reserve(scratch, models, count);
   std::vector<EncodeJob<Index>> jobs;
   for (std::size_t k = 0; k < count; ++k) {
-    symbols[k].reset(new std::uint8_t[models[k].symbols]);
-    codes[k].tail = split_values(values[k], models[k], symbols[k].get(), kernels);
-    seed_states(codes[k], models[k].lanes);
-    jobs.push_back({models[k], symbols[k].get(), codes[k].states, {}});
+    const ChunkModel<Index>& model = models[k];
+    codes[k].raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols);
+    codes[k].tail = split_values(values[k], model, codes[k].raw_bits, scratch.symbols(k), kernels);
+    seed_states(codes[k], model.lanes);
+    jobs.push_back({model, scratch.symbols(k), codes[k].states, scratch.words_end(k)});
   }
   encode_lanes(jobs.data(), count, kernels);
   for (std::size_t k = 0; k < count; ++k) {
     codes[k].states = jobs[k].states;
-    codes[k].words = std::move(jobs[k].words);
+    codes[k].words.assign(jobs[k].words, scratch.words_end(k));
   }
 }
 
 template <typename Value, typename Index>
 void decode_chunks(const ChunkBytes* bytes, const ChunkModel<Index>* models, Value* const* values, std::size_t count,
-                   const Kernels& kernels) {
-  Symbols symbols[kSideBySide];
+                   const Kernels& kernels, Scratch& scratch) {
+  reserve(scratch, models, count);
   std::vector<DecodeJob<Index>> jobs;
-  for (std::size_t k = 0; k < count; ++k) {
-    symbols[k].reset(new std::uint8_t[models[k].symbols]);
+  for (std::size_t k = 0; k < count; ++k)
     jobs.push_back({models[k], load_states(bytes[k].states, models[k].lanes), bytes[k].words, bytes[k].word_count,
-                    symbols[k].get()});
-  }
+                    scratch.symbols(k)});
   decode_lanes(jobs.data(), count, kernels);
   for (std::size_t k = 0; k < count; ++k) {
     if (jobs[k].damage != nullptr) throw_damaged(jobs[k].damage);
     std::vector<std::uint8_t> tail = join_tail(bytes[k], jobs[k].states, models[k].lanes);
-    join_values(tail, models[k], symbols[k].get(), values[k], kernels);
+    join_values(tail, models[k], jobs[k].symbols, values[k], kernels);
   }
 }
 
 #define NVCODEC_CHUNKS(Value, Index)                                                                            \
-  template void encode_chunks(const Value* const*, const ChunkModel<Index>*, ChunkCode*, std::size_t, const Kernels&); \
-  template void decode_chunks(const ChunkBytes*, const ChunkModel<Index>*, Value* const*, std::size_t, const Kernels&);
+  template void encode_chunks(const Value* const*, const ChunkModel<Index>*, ChunkCode*, std::size_t, const Kernels&, Scratch&); \
+  template void decode_chunks(const ChunkBytes*, const ChunkModel<Index>*, Value* const*, std::size_t, const Kernels&, Scratch&);
 NVCODEC_CHUNKS(std::int16_t, std::uint8_t)
 NVCODEC_CHUNKS(std::int16_t, std::uint16_t)
 NVCODEC_CHUNKS(std::int32_t, std::uint8_t)

@@ -21,9 +21,10 @@ struct CodingError : std::runtime_error {
 [[noreturn]] void throw_damaged(const char* message);
 
 struct ChunkCode {
-  States states{};  // as the decoder starts
-  Words words;      // in decode order
-  std::vector<std::uint8_t> tail;  // raw bits, then escape bits; its first bytes ride in the states
+  States states{};                   // as the decoder starts
+  std::vector<std::uint16_t> words;  // in decode order
+  std::vector<std::uint8_t> tail;    // raw bits, then escape bits; its first bytes ride in the states
+  std::uint64_t raw_bits = 0;
 };
 
 // Bytes of a tail that ride in the initial states instead of being stored.
@@ -45,12 +46,12 @@ struct ChunkBytes {
 // Throws std::invalid_argument for a value too far out for the escape code.
 template <typename Value, typename Index>
 void encode_chunks(const Value* const* values, const ChunkModel<Index>* models, ChunkCode* codes, std::size_t count,
-                   const Kernels& kernels);
+                   const Kernels& kernels, Scratch& scratch);
 
 // Throws CodingError for damage, that of the first chunk if there is more; reads nothing outside `bytes`, writes
 // models[k].symbols values each.
 template <typename Value, typename Index>
 void decode_chunks(const ChunkBytes* bytes, const ChunkModel<Index>* models, Value* const* values, std::size_t count,
-                   const Kernels& kernels);
+                   const Kernels& kernels, Scratch& scratch);
 
 }  // namespace nvcodec

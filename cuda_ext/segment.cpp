@@ -4,7 +4,6 @@
 #include <stdexcept>
 
 #include "parallel.hpp"
-#include "rans.hpp"
 
 namespace nvcodec {
 namespace {
@@ -114,18 +113,19 @@ Layout read_layout(Cursor& in, const SegmentModel<Index>& model, const Kernels& 
   return layout;
 }
 
-std::vector<std::uint8_t> header_bytes(const std::vector<ChunkCode>& chunks, const std::vector<std::uint64_t>& extra,
-                                       std::uint32_t lanes_log2, std::uint64_t chunk_symbols) {
+std::uint64_t extra_of(const ChunkCode& chunk) { return chunk.tail.size() - (chunk.raw_bits + 7) / 8; }
+
+std::vector<std::uint8_t> header_bytes(const std::vector<ChunkCode>& chunks, std::uint32_t lanes_log2, std::uint64_t chunk_symbols) {
   std::vector<std::uint8_t> out;
   const bool chunked = chunks.size() > 1;
-  const bool has_extra = !chunked && extra[0] > 0;
-  out.push_back(static_cast<std::uint8_t>(lanes_log2 | (chunked ? kChunkedFlag : 0) | (has_extra ? kExtraFlag : 0)));
-  if (has_extra) put_varint(out, extra[0]);
+  const std::uint64_t single_extra = chunked ? 0 : extra_of(chunks[0]);
+  out.push_back(static_cast<std::uint8_t>(lanes_log2 | (chunked ? kChunkedFlag : 0) | (single_extra > 0 ? kExtraFlag : 0)));
+  if (single_extra > 0) put_varint(out, single_extra);
   if (!chunked) return out;
   put_varint(out, chunk_symbols / kChunkUnit);
-  for (std::size_t k = 0; k < chunks.size(); ++k) {
-    put_varint(out, chunks[k].words.size());
-    put_varint(out, extra[k]);
+  for (const ChunkCode& chunk : chunks) {
+    put_varint(out, chunk.words.size());
+    put_varint(out, extra_of(chunk));
   }
   return out;
 }
@@ -138,21 +138,8 @@ std::uint8_t* store(std::uint8_t* out, const std::uint16_t* words, std::size_t c
   return out + 2 * count;
 }
 
-void append_bodies(std::vector<std::uint8_t>& out, const std::vector<ChunkCode>& chunks, std::uint32_t lanes) {
-  std::size_t size = out.size() + 4 * lanes * chunks.size();
-  for (const ChunkCode& chunk : chunks)
-    size += 2 * chunk.words.size() + chunk.tail.size() - seeded_bytes(chunk.tail.size(), lanes);
-  std::size_t at = out.size();
-  out.resize(size);
-  std::uint8_t* place = out.data() + at;
-  for (const ChunkCode& chunk : chunks)
-    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
-      const std::uint16_t halves[2] = {static_cast<std::uint16_t>(chunk.states[lane]), static_cast<std::uint16_t>(chunk.states[lane] >> 16)};
-      place = store(place, halves, 2);
-    }
-  for (const ChunkCode& chunk : chunks) place = store(place, chunk.words.data(), chunk.words.size());
-  for (const ChunkCode& chunk : chunks)
-    place = std::copy(chunk.tail.begin() + static_cast<std::ptrdiff_t>(seeded_bytes(chunk.tail.size(), lanes)), chunk.tail.end(), place);
+std::size_t stored_tail(const ChunkCode& chunk, std::uint32_t lanes) {
+  return chunk.tail.size() - seeded_bytes(chunk.tail.size(), lanes);
 }
 
 std::size_t batches_of(std::size_t chunks) { return (chunks + kSideBySide - 1) / kSideBySide; }
@@ -176,29 +163,45 @@ std::vector<ChunkBytes> locate(Cursor& in, const Layout& layout) {
 
 }  // namespace
 
+EncodedSegment::EncodedSegment(std::vector<ChunkCode> chunks, std::uint32_t lanes_log2, std::uint64_t chunk_symbols)
+    : chunks_(std::move(chunks)), header_(header_bytes(chunks_, lanes_log2, chunk_symbols)), lanes_(1u << lanes_log2) {
+  size_ = header_.size() + 4 * lanes_ * chunks_.size();
+  for (const ChunkCode& chunk : chunks_) size_ += 2 * chunk.words.size() + stored_tail(chunk, lanes_);
+}
+
+void EncodedSegment::write(std::uint8_t* out) const noexcept {
+  out = std::copy(header_.begin(), header_.end(), out);
+  for (const ChunkCode& chunk : chunks_)
+    for (std::uint32_t lane = 0; lane < lanes_; ++lane) {
+      const std::uint32_t state = chunk.states[lane];
+      const std::uint16_t halves[2] = {static_cast<std::uint16_t>(state), static_cast<std::uint16_t>(state >> 16)};
+      out = store(out, halves, 2);
+    }
+  for (const ChunkCode& chunk : chunks_) out = store(out, chunk.words.data(), chunk.words.size());
+  for (const ChunkCode& chunk : chunks_)
+    out = std::copy(chunk.tail.end() - static_cast<std::ptrdiff_t>(stored_tail(chunk, lanes_)), chunk.tail.end(), out);
+}
+
 template <typename Index>
-void check_indices(SegmentModel<Index>& model) {
+void check_indices(SegmentModel<Index>& model, const Kernels& kernels) {
   if (model.symbols == 0) return;
-  Index lowest = model.indices[0], highest = lowest;
-  for (std::size_t i = 0; i < model.symbols; ++i) {
-    lowest = std::min(lowest, model.indices[i]);
-    highest = std::max(highest, model.indices[i]);
-  }
+  Index lowest, highest;
+  of_width<Index>(kernels).range(model.indices, model.symbols, lowest, highest);
   if (highest >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
   model.one_table = lowest == highest;
 }
 
 template <typename Value, typename Index>
-std::vector<std::uint8_t> encode_segment(const Value* values, const SegmentModel<Index>& model,
-                                         std::uint32_t lanes_log2, std::uint64_t chunk_symbols, const Effort& effort) {
+EncodedSegment encode_segment(const Value* values, const SegmentModel<Index>& model, std::uint32_t lanes_log2,
+                              std::uint64_t chunk_symbols, const Effort& effort) {
   if (lanes_log2 != 0 && lanes_log2 != 3 && lanes_log2 != 5) throw std::invalid_argument("lanes_log2 must be 0, 3 or 5");
   if (chunk_symbols % kChunkUnit != 0) throw std::invalid_argument("chunk_symbols must be a multiple of 32");
   if (model.symbols == 0) return {};
   if (chunk_symbols == 0 || chunk_symbols > model.symbols) chunk_symbols = model.symbols;
   const std::uint32_t lanes = 1u << lanes_log2;
   std::vector<ChunkCode> codes((model.symbols + chunk_symbols - 1) / chunk_symbols);
-  std::vector<std::uint64_t> extra(codes.size());
-  for_each_in_parallel(batches_of(codes.size()), effort.threads, [&](std::size_t batch) {
+  std::vector<Scratch> scratch(thread_count(batches_of(codes.size()), effort.threads));
+  for_each_in_parallel(batches_of(codes.size()), scratch.size(), [&](std::size_t batch, std::size_t thread) {
     const std::size_t first = batch * kSideBySide, count = std::min(kSideBySide, codes.size() - first);
     std::vector<ChunkModel<Index>> parts;
     const Value* places[kSideBySide];
@@ -206,13 +209,9 @@ std::vector<std::uint8_t> encode_segment(const Value* values, const SegmentModel
       parts.push_back(chunk_model(model, lanes, chunk_symbols, first + k));
       places[k] = values + (first + k) * chunk_symbols;
     }
-    encode_chunks(places, parts.data(), codes.data() + first, count, effort.kernels);
-    for (std::size_t k = 0; k < count; ++k)
-      extra[first + k] = codes[first + k].tail.size() - raw_bytes(parts[k], effort.kernels);
+    encode_chunks(places, parts.data(), codes.data() + first, count, effort.kernels, scratch[thread]);
   });
-  std::vector<std::uint8_t> out = header_bytes(codes, extra, lanes_log2, chunk_symbols);
-  append_bodies(out, codes, lanes);
-  return out;
+  return {std::move(codes), lanes_log2, chunk_symbols};
 }
 
 template <typename Value, typename Index>
@@ -225,7 +224,8 @@ void decode_segment(const std::uint8_t* data, std::size_t size, const SegmentMod
   }
   const Layout layout = read_layout(in, model, effort.kernels);
   const std::vector<ChunkBytes> chunks = locate(in, layout);
-  for_each_in_parallel(batches_of(chunks.size()), effort.threads, [&](std::size_t batch) {
+  std::vector<Scratch> scratch(thread_count(batches_of(chunks.size()), effort.threads));
+  for_each_in_parallel(batches_of(chunks.size()), scratch.size(), [&](std::size_t batch, std::size_t thread) {
     const std::size_t first = batch * kSideBySide, count = std::min(kSideBySide, chunks.size() - first);
     std::vector<ChunkModel<Index>> parts;
     Value* places[kSideBySide];
@@ -233,18 +233,18 @@ void decode_segment(const std::uint8_t* data, std::size_t size, const SegmentMod
       parts.push_back(chunk_model(model, layout.lanes, layout.chunk_symbols, first + k));
       places[k] = values + (first + k) * layout.chunk_symbols;
     }
-    decode_chunks(chunks.data() + first, parts.data(), places, count, effort.kernels);
+    decode_chunks(chunks.data() + first, parts.data(), places, count, effort.kernels, scratch[thread]);
   });
   if (chunks.size() < layout.words.size()) throw_truncated();
   if (in.left != 0) throw_damaged("a segment has bytes left over");
 }
 
-template void check_indices(SegmentModel<std::uint8_t>&);
-template void check_indices(SegmentModel<std::uint16_t>&);
+template void check_indices(SegmentModel<std::uint8_t>&, const Kernels&);
+template void check_indices(SegmentModel<std::uint16_t>&, const Kernels&);
 
-#define NVCODEC_SEGMENT(Value, Index)                                                                                   \
-  template std::vector<std::uint8_t> encode_segment(const Value*, const SegmentModel<Index>&, std::uint32_t, std::uint64_t, \
-                                                    const Effort&);                                                     \
+#define NVCODEC_SEGMENT(Value, Index)                                                                               \
+  template EncodedSegment encode_segment(const Value*, const SegmentModel<Index>&, std::uint32_t, std::uint64_t,    \
+                                         const Effort&);                                                            \
   template void decode_segment(const std::uint8_t*, std::size_t, const SegmentModel<Index>&, Value*, const Effort&);
 NVCODEC_SEGMENT(std::int16_t, std::uint8_t)
 NVCODEC_SEGMENT(std::int16_t, std::uint16_t)
