@@ -42,7 +42,7 @@ TableSet::TableSet(const std::uint16_t* cumulative, std::size_t cumulative_size,
     view_.row = std::max(view_.row, entries);
     view_.most_raw_bits = std::max<std::uint32_t>(view_.most_raw_bits, raw_bits[t]);
   }
-  const std::size_t traits = (tables + 63) / 64 * 64;
+  const std::size_t traits = tables + 64;
   raw_bits_.resize(traits);
   escapes_.resize(traits);
   buckets_.resize(tables * kBuckets);
@@ -52,7 +52,6 @@ TableSet::TableSet(const std::uint16_t* cumulative, std::size_t cumulative_size,
   view_.rows = rows_.data();
   view_.raw_bits = raw_bits_.data();
   view_.escapes = escapes_.data();
-  view_.size = tables;
   for (std::size_t t = 0; t < tables; ++t) add(cumulative + offsets[t], offsets[t + 1] - offsets[t], raw_bits[t]);
 }
 

@@ -46,9 +46,8 @@ struct Table {
 struct TableView {
   const Bucket* buckets;  // kBuckets a table
   const std::uint16_t* rows;     // cumulative frequencies, `row` of them a table; start and end of a symbol in 32 bits
-  const std::uint8_t* raw_bits;  // this and `escapes`: one a table, padded to a multiple of 64
+  const std::uint8_t* raw_bits;  // this and `escapes`: one a table, and 64 bytes more
   const std::uint8_t* escapes;
-  std::size_t size;
   std::uint32_t row;
   std::uint32_t most_raw_bits;
 };

@@ -36,14 +36,19 @@ struct BitRun {
   std::uint64_t position;
 };
 
+// The lowest and the highest table index of a segment.
+struct IndexRange {
+  std::uint32_t first, last;
+};
+
 // What is left of values when their table symbols are known, and the other way round. At most kBlock symbols a call.
 // `escaped` takes the numbers of those whose symbol is the escape (their values come without the excess), and how many
 // there are is returned. `fits` becomes false if a value does not fit its type.
 template <typename Value, typename Index>
-using Split = std::size_t (*)(const TableView&, const Value* values, const Index* indices, std::size_t count,
+using Split = std::size_t (*)(const TableView&, IndexRange, const Value* values, const Index* indices, std::size_t count,
                               std::uint8_t* symbols, BitRun& raw, std::uint16_t* escaped);
 template <typename Value, typename Index>
-using Join = std::size_t (*)(const TableView&, const std::uint8_t* symbols, const Index* indices, std::size_t count,
+using Join = std::size_t (*)(const TableView&, IndexRange, const std::uint8_t* symbols, const Index* indices, std::size_t count,
                              Value* values, BitRun& raw, std::uint16_t* escaped, bool& fits);
 
 // For table indices of one width.
@@ -57,8 +62,8 @@ struct IndexKernels {
   Split<std::int32_t, Index> split32;
   Join<std::int16_t, Index> join16;
   Join<std::int32_t, Index> join32;
-  std::uint64_t (*raw_bits)(const TableView&, const Index* indices, std::size_t count);
-  void (*range)(const Index* indices, std::size_t count, Index& lowest, Index& highest);  // count >= 1
+  std::uint64_t (*raw_bits)(const TableView&, IndexRange, const Index* indices, std::size_t count);
+  IndexRange (*range)(const Index* indices, std::size_t count);  // count >= 1
 };
 
 struct Kernels {

@@ -54,7 +54,7 @@ void decode_each(DecodeJob<Index>& job, std::size_t first) {
 // A table that a kernel can keep in registers, if all symbols have it and there is such a kernel.
 template <typename Index>
 const Table* one_table(const ChunkModel<Index>& model, bool has_kernel) {
-  if (!has_kernel || !model.one_table) return nullptr;
+  if (!has_kernel || model.range.first != model.range.last) return nullptr;
   const Table& table = model.tables[model.indices[0]];
   return table.escape < kMostOfOne ? &table : nullptr;
 }

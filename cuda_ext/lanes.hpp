@@ -23,7 +23,7 @@ struct ChunkModel {
   const Index* indices;  // table of each symbol, all below tables.size()
   std::size_t symbols;
   std::uint32_t lanes;  // 1, 8 or 32
-  bool one_table;       // all indices are the same
+  IndexRange range;     // of the segment's indices
 };
 
 // Room for the table symbols and words of the chunks that one thread has in hand, kept from one batch to the next: fresh

@@ -66,7 +66,7 @@ std::vector<std::uint8_t> split_values(const Value* values, const ChunkModel<Ind
   std::uint16_t escaped[kBlock];
   for (std::size_t at = 0; at < model.symbols; at += kBlock) {
     const std::size_t count = std::min(kBlock, model.symbols - at);
-    const std::size_t found = split_of<Value, Index>(kernels)(model.tables.view(), values + at, model.indices + at, count,
+    const std::size_t found = split_of<Value, Index>(kernels)(model.tables.view(), model.range, values + at, model.indices + at, count,
                                                               symbols + at, raw, escaped);
     for (std::size_t e = 0; e < found; ++e)
       excesses.push_back(excess_of(values[at + escaped[e]], model.tables[model.indices[at + escaped[e]]]));
@@ -128,7 +128,7 @@ Value escaped_value(Value value, const Table& table, BitReader& escapes) {
 template <typename Value, typename Index>
 void join_values(std::vector<std::uint8_t>& tail, const ChunkModel<Index>& model, const std::uint8_t* symbols,
                  Value* values, const Kernels& kernels) {
-  const std::uint64_t raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols);
+  const std::uint64_t raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.range, model.indices, model.symbols);
   if (raw_bits > 8 * (tail.size() - kSlack)) throw_damaged("the raw and escape bits of a segment run out");
   BitReader escapes(tail.data(), tail.size() - kSlack, raw_bits);
   BitRun raw{tail.data(), 0};
@@ -136,7 +136,7 @@ void join_values(std::vector<std::uint8_t>& tail, const ChunkModel<Index>& model
   for (std::size_t at = 0; at < model.symbols; at += kBlock) {
     const std::size_t count = std::min(kBlock, model.symbols - at);
     bool fits = true;
-    const std::size_t found = join_of<Value, Index>(kernels)(model.tables.view(), symbols + at, model.indices + at, count,
+    const std::size_t found = join_of<Value, Index>(kernels)(model.tables.view(), model.range, symbols + at, model.indices + at, count,
                                                              values + at, raw, escaped, fits);
     for (std::size_t e = 0; e < found; ++e) {
       Value& value = values[at + escaped[e]];
@@ -165,7 +165,7 @@ void encode_chunks(const Value* const* values, const ChunkModel<Index>* models, 
   std::vector<EncodeJob<Index>> jobs;
   for (std::size_t k = 0; k < count; ++k) {
     const ChunkModel<Index>& model = models[k];
-    codes[k].raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols);
+    codes[k].raw_bits = of_width<Index>(kernels).raw_bits(model.tables.view(), model.range, model.indices, model.symbols);
     codes[k].tail = split_values(values[k], model, codes[k].raw_bits, scratch.symbols(k), kernels);
     seed_states(codes[k], model.lanes);
     jobs.push_back({model, scratch.symbols(k), codes[k].states, scratch.words_end(k)});

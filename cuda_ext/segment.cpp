@@ -57,12 +57,12 @@ template <typename Index>
 ChunkModel<Index> chunk_model(const SegmentModel<Index>& model, std::uint32_t lanes, std::uint64_t chunk_symbols, std::uint64_t k) {
   const std::uint64_t first = k * chunk_symbols;
   const std::uint64_t symbols = std::min<std::uint64_t>(chunk_symbols, model.symbols - first);
-  return {model.tables, model.indices + first, static_cast<std::size_t>(symbols), lanes, model.one_table};
+  return {model.tables, model.indices + first, static_cast<std::size_t>(symbols), lanes, model.range};
 }
 
 template <typename Index>
 std::uint64_t raw_bytes(const ChunkModel<Index>& model, const Kernels& kernels) {
-  return (of_width<Index>(kernels).raw_bits(model.tables.view(), model.indices, model.symbols) + 7) / 8;
+  return (of_width<Index>(kernels).raw_bits(model.tables.view(), model.range, model.indices, model.symbols) + 7) / 8;
 }
 
 template <typename Index>
@@ -185,10 +185,8 @@ void EncodedSegment::write(std::uint8_t* out) const noexcept {
 template <typename Index>
 void check_indices(SegmentModel<Index>& model, const Kernels& kernels) {
   if (model.symbols == 0) return;
-  Index lowest, highest;
-  of_width<Index>(kernels).range(model.indices, model.symbols, lowest, highest);
-  if (highest >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
-  model.one_table = lowest == highest;
+  model.range = of_width<Index>(kernels).range(model.indices, model.symbols);
+  if (model.range.last >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
 }
 
 template <typename Value, typename Index>

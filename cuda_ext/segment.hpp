@@ -17,10 +17,10 @@ struct SegmentModel {
   const TableSet& tables;
   const Index* indices;  // uint8_t or uint16_t
   std::size_t symbols;
-  bool one_table = false;  // it is known that all indices are the same
+  IndexRange range{0, 0xFFFF};  // that the indices are in
 };
 
-// Throws std::invalid_argument unless all indices are below tables.size(); notes whether they are all the same.
+// Throws std::invalid_argument unless all indices are below tables.size(); notes their range.
 template <typename Index>
 void check_indices(SegmentModel<Index>& model, const Kernels& kernels);
 
