@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 
 #include "parallel.hpp"
 
@@ -11,7 +12,7 @@ namespace {
 constexpr std::uint8_t kLanesMask = 0x07, kChunkedFlag = 0x08, kExtraFlag = 0x10, kReservedMask = 0xE0;
 constexpr std::uint64_t kChunkUnit = 32;  // chunk sizes are multiples of this many symbols
 
-[[noreturn]] void throw_format(const char* message) { throw CodingError(CodingError::Kind::kFormat, message); }
+[[noreturn]] void throw_format(const std::string& message) { throw CodingError(CodingError::Kind::kFormat, message); }
 [[noreturn]] void throw_truncated() { throw CodingError(CodingError::Kind::kTruncated, "a segment ends too early"); }
 
 void put_varint(std::vector<std::uint8_t>& out, std::uint64_t value) {
@@ -186,7 +187,8 @@ template <typename Index>
 void check_indices(SegmentModel<Index>& model, const Kernels& kernels) {
   if (model.symbols == 0) return;
   model.range = of_width<Index>(kernels).range(model.indices, model.symbols);
-  if (model.range.last >= model.tables.size()) throw std::invalid_argument("a table index is out of range");
+  if (model.range.last >= model.tables.size())
+    throw_format("a table index is outside the " + std::to_string(model.tables.size()) + " tables of the family");
 }
 
 template <typename Value, typename Index>

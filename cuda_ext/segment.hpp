@@ -20,7 +20,7 @@ struct SegmentModel {
   IndexRange range{0, 0xFFFF};  // that the indices are in
 };
 
-// Throws std::invalid_argument unless all indices are below tables.size(); notes their range.
+// Throws CodingError unless all indices are below tables.size(); notes their range.
 template <typename Index>
 void check_indices(SegmentModel<Index>& model, const Kernels& kernels);
 

@@ -63,11 +63,15 @@ def as_symbols(symbols: ArrayLike) -> native.Symbols:
     return np.ascontiguousarray(array, np.int32)
 
 
-def as_indices(indices: ArrayLike, family: TableFamily) -> native.Indices:
-    """(n,) table indices as uint8 or uint16. Raises TypeError or, for an index outside the family, FormatError."""
+def as_indices(indices: ArrayLike, family: TableFamily, *, checked: bool = True) -> native.Indices:
+    """(n,) table indices as uint8 or uint16. Raises TypeError or, for an index outside the family, FormatError.
+
+    What has one of these types is left for the native coder to check if it is not to be `checked`.
+    """
     array = _integers(indices, "indices")
-    if len(array) and not 0 <= array.min() <= array.max() < family.size:
-        raise FormatError(f"a table index is outside the {family.size} tables of family {family.name}")
+    if (checked or array.dtype not in (np.uint8, np.uint16)) and len(array):
+        if not 0 <= array.min() <= array.max() < family.size:
+            raise FormatError(f"a table index is outside the {family.size} tables of the family")
     return np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.uint16)
 
 
@@ -91,7 +95,8 @@ def encode_segment(
     Raises ValueError for arguments that cannot be coded (a symbol further than about 2**23 table symbols out included)
     and FormatError for an index outside the family.
     """
-    values, tables = as_symbols(symbols), as_indices(indices, family)
+    is_native, is_planned = native.chosen(backend), lanes_log2 is not None and chunk_symbols is not None
+    values, tables = as_symbols(symbols), as_indices(indices, family, checked=not (is_native and is_planned))
     if len(values) != len(tables):
         raise ValueError(f"{len(values)} symbols need as many table indices, not {len(tables)}")
     if lanes_log2 is None or chunk_symbols is None:
@@ -100,7 +105,7 @@ def encode_segment(
         chunk_symbols = chunk if chunk_symbols is None else chunk_symbols
     if chunk_symbols < 0:
         raise ValueError("chunk_symbols must not be negative")
-    if not native.chosen(backend):
+    if not is_native:
         return segment_py.encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols)
     return native.encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols, threads, simd)
 
@@ -123,7 +128,8 @@ def decode_segment(
     """
     if dtype not in (np.int16, np.int32):
         raise ValueError("symbols are int16 or int32")
-    tables = as_indices(indices, family)
-    if not native.chosen(backend):
+    is_native = native.chosen(backend)
+    tables = as_indices(indices, family, checked=not is_native)
+    if not is_native:
         return segment_py.decode_segment(data, tables, family.tables, dtype)
     return native.decode_segment(data, tables, family.tables, dtype, threads, simd)
