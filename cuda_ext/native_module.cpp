@@ -12,6 +12,7 @@
 #include "chain.hpp"
 #include "coder_tables.hpp"
 #include "crc32c.hpp"
+#include "lane_bench.hpp"
 #include "motion_module.hpp"
 #include "rans.hpp"
 #include "segment.hpp"
@@ -182,5 +183,6 @@ NB_MODULE(_native, module) {
       .def("decode", &ChainDecoder::decode, nb::arg("indices").noconvert(), nb::arg("values").noconvert(),
            "The next symbols into `values`, an int32 array as long as `indices`; moves on only if all are there.")
       .def("finish", &ChainDecoder::finish, "Raises DamagedError unless the chain ends here.");
+  nvcodec::bind_lane_bench(module);
   nvcodec::bind_motion(module);
 }

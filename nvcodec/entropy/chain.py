@@ -63,7 +63,8 @@ class ChainDecoder:
         Raises TruncatedError, DamagedError, or FormatError for an index outside the family; the decoder then stays
         where it was before the call.
         """
-        values: NDArray[np.int32] = self._decoder.decode(as_indices(indices, self._family).astype(np.uint16, copy=False))
+        tables = as_indices(indices, self._family).astype(np.uint16, copy=False)
+        values: NDArray[np.int32] = self._decoder.decode(tables)
         return values
 
     def finish(self) -> None:

@@ -74,3 +74,15 @@ class ChainDecoder:
 
     def finish(self) -> None:
         self._chain.finish()
+
+
+def lane_bench(
+    symbols: NDArray[np.uint8], indices: NDArray[np.uint8], tables: Tables, chunk_symbols: int, simd: str
+) -> _native.LaneBench:
+    """The rANS pass alone over table symbols, for benchmarks."""
+    return _native.LaneBench(symbols, indices, _table_set(tables), chunk_symbols, simd)
+
+
+def clock_probe() -> float:
+    """Seconds that a fixed chain of products takes now."""
+    return _native.clock_probe()

@@ -69,9 +69,9 @@ def as_indices(indices: ArrayLike, family: TableFamily, *, checked: bool = True)
     What has one of these types is left for the native coder to check if it is not to be `checked`.
     """
     array = _integers(indices, "indices")
-    if (checked or array.dtype not in (np.uint8, np.uint16)) and len(array):
-        if not 0 <= array.min() <= array.max() < family.size:
-            raise FormatError(f"a table index is outside the {family.size} tables of the family")
+    looks = len(array) > 0 and (checked or array.dtype not in (np.uint8, np.uint16))
+    if looks and not 0 <= array.min() <= array.max() < family.size:
+        raise FormatError(f"a table index is outside the {family.size} tables of the family")
     return np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.uint16)
 
 

@@ -1,0 +1,1 @@
+"""``python -m nvcodec.entropy.bench``: how fast the entropy coder is here, beside others, and how close to ideal."""

@@ -1,0 +1,109 @@
+"""Rows of other coders, where they are installed: CompressAI's rANS, constriction's ANS, torchac. From arrays to bytes.
+
+Each is given what its interface takes (lists, arrays, tensors of whole distributions) and is timed from there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from nvcodec.entropy.bench.cases import Case
+from nvcodec.entropy.bench.clock import Clock
+from nvcodec.entropy.bench.row import Row
+from nvcodec.entropy.tables import GAUSSIAN
+
+PEER_SYMBOLS = 1_000_000  # they take long
+TORCHAC_SYMBOLS = 20_000  # a whole distribution a symbol
+SPAN = 4096  # constriction's models reach so far to each side
+Coders = tuple[Callable[[], Any], Callable[[], Any], int]  # encode, decode, bytes
+
+
+def _module(name: str) -> ModuleType | None:
+    """A peer's module, or None. CompressAI's compiled coder is taken without its package, which needs torchvision."""
+    try:
+        if name.startswith("compressai.") and "compressai" not in sys.modules:
+            spec = importlib.util.find_spec("compressai")
+            if spec is None or spec.submodule_search_locations is None:
+                return None
+            package = ModuleType("compressai")
+            package.__path__ = list(spec.submodule_search_locations)
+            sys.modules["compressai"] = package
+        return importlib.import_module(name)
+    except (ImportError, OSError, RuntimeError):
+        return None
+
+
+def _compressai(ans: Any, case: Case) -> Coders:
+    """Our tables in 16 bits; what lies beyond an alphabet goes by its own bypass code."""
+    rows = [np.concatenate([[0], 4 * np.cumsum(GAUSSIAN.tables.frequencies(i))]).tolist() for i in range(GAUSSIAN.size)]
+    raw = GAUSSIAN.tables.raw_bits[case.indices].astype(np.int16)
+    high = case.values >> raw  # low bits are left out here and counted below
+    arguments = (case.indices.astype(int).tolist(), rows, [len(row) for row in rows], [0] * len(rows))
+    symbols = ((high << 1) ^ (high >> 15)).tolist()
+    encoder, decoder = ans.RansEncoder(), ans.RansDecoder()
+    data = encoder.encode_with_indexes(symbols, *arguments)
+    if decoder.decode_with_indexes(data, *arguments) != symbols:
+        raise RuntimeError("CompressAI's coder did not give back the symbols")
+    return (
+        lambda: encoder.encode_with_indexes(symbols, *arguments),
+        lambda: decoder.decode_with_indexes(data, *arguments),
+        len(data) + int(raw.sum()) // 8,
+    )
+
+
+def _constriction(constriction: Any, case: Case) -> Coders:
+    """Quantised Gaussians by floats, one scale a symbol."""
+    model = constriction.stream.model.QuantizedGaussian(-SPAN, SPAN)
+    values, means = case.values.astype(np.int32), np.zeros(len(case.values))
+
+    def encode() -> Any:
+        coder = constriction.stream.stack.AnsCoder()
+        coder.encode_reverse(values, model, means, case.sigma)
+        return coder.get_compressed()
+
+    words = encode()
+    return encode, lambda: constriction.stream.stack.AnsCoder(words).decode(model, means, case.sigma), 4 * len(words)
+
+
+def _torchac(torchac: Any, case: Case) -> Coders:
+    """The whole cumulative distribution of every symbol, as its interface wants it."""
+    reach = int(np.abs(case.values).max()) + 1
+    edges = torch.arange(-reach, reach + 2, dtype=torch.float64) - 0.5
+    rows = torch.special.ndtr(edges[None] / torch.from_numpy(case.sigma)[:, None])
+    rows[:, 0], rows[:, -1] = 0, 1
+    rows, symbols = rows.float(), torch.from_numpy(case.values + reach)
+    data = torchac.encode_float_cdf(rows, symbols, check_input_bounds=False)
+    return (
+        lambda: torchac.encode_float_cdf(rows, symbols, check_input_bounds=False),
+        lambda: torchac.decode_float_cdf(rows, data),
+        len(data),
+    )
+
+
+PEERS: dict[str, tuple[str, Callable[[Any, Case], Coders], int]] = {
+    "compressai": ("compressai.ans", _compressai, PEER_SYMBOLS),
+    "constriction": ("constriction", _constriction, PEER_SYMBOLS),
+    "torchac": ("torchac", _torchac, TORCHAC_SYMBOLS),
+}
+
+
+def peer_rows(case: Case, clock: Clock) -> Iterator[Row]:
+    """Both directions of every peer that is installed."""
+    for name, (module_name, make, count) in PEERS.items():
+        module = _module(module_name)
+        if module is None:
+            continue
+        part = case.first(count)
+        encode, decode, size = make(module, part)
+        over = 8 * size / part.ideal_bits() - 1
+        for op, work in (("encode", encode), ("decode", decode)):
+            seconds, clean = clock.seconds(work)
+            yield Row(name, case.name, op, "end_to_end", "-", 1, len(part.values) / seconds / 1e6, over, clean)
