@@ -56,7 +56,7 @@ void make_tables(nvcodec::TableSet* self, Vector<const std::uint16_t> cumulative
 
 nvcodec::Effort effort_of(std::size_t threads, const std::string& simd) {
   if (threads == 0) throw std::invalid_argument("threads must be at least 1");
-  return {simd.empty() ? nvcodec::default_kernels() : nvcodec::kernels_of(simd), threads};
+  return {nvcodec::kernels_of(simd), threads};
 }
 
 template <typename Value, typename Index>
@@ -106,7 +106,7 @@ nb::bytes encode_chain(Vector<const std::int32_t> values, Vector<const std::uint
   std::vector<std::uint8_t> out;
   {
     nb::gil_scoped_release release;
-    nvcodec::check_indices(model, nvcodec::default_kernels());
+    nvcodec::check_indices(model, nvcodec::kernels_of(""));
     out = nvcodec::encode_chain(values.data(), model);
   }
   return nb::bytes(out.data(), out.size());
@@ -129,7 +129,7 @@ class ChainDecoder {
     nvcodec::ChainCursor cursor = cursor_;
     {
       nb::gil_scoped_release release;
-      nvcodec::check_indices(model, nvcodec::default_kernels());
+      nvcodec::check_indices(model, nvcodec::kernels_of(""));
       nvcodec::decode_chain(cursor, model, values.data());
     }
     cursor_ = cursor;

@@ -1,6 +1,5 @@
 #include "simd.hpp"
 
-#include <cstdlib>
 #include <stdexcept>
 
 namespace nvcodec {
@@ -39,11 +38,6 @@ const Kernels& kernels_of(const std::string& name) {
     known += std::string(known.empty() ? "" : ", ") + kernels->name;
   }
   throw std::invalid_argument("no instruction set '" + name + "' for the coder here; there are: auto, " + known);
-}
-
-const Kernels& default_kernels() {
-  const char* wish = std::getenv("NVCODEC_SIMD");
-  return kernels_of(wish == nullptr ? "" : wish);
 }
 
 }  // namespace nvcodec

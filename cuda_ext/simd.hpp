@@ -1,5 +1,4 @@
-// Which instruction set the coder's kernels use: the best one of this CPU, unless the caller or the environment
-// variable NVCODEC_SIMD names another.
+// Which instruction set the coder's kernels use: the best one of this CPU, unless the caller names another.
 #pragma once
 
 #include <string>
@@ -14,8 +13,5 @@ std::vector<std::string> simd_names();
 
 // Throws std::invalid_argument for a name that is unknown or that this CPU cannot run. "auto" or "" is the fastest.
 const Kernels& kernels_of(const std::string& name);
-
-// What is used where nothing is named: NVCODEC_SIMD if it is set, else the fastest. Throws as kernels_of.
-const Kernels& default_kernels();
 
 }  // namespace nvcodec

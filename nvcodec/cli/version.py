@@ -54,8 +54,9 @@ def _native() -> str:
         native = import_module("nvcodec._native")
     except ImportError as error:
         return f"not built, coding in slow Python ({error})"
-    features = getattr(native, "features", None)
-    said = ", ".join(map(str, features())) if callable(features) else "rANS coder, CRC32C"
+    from nvcodec.entropy.native import simd_name
+
+    said = f"rANS coder by {simd_name()} (of {', '.join(native.simd_names())}), CRC32C"
     try:
         devices = import_module("nvcodec._cuda").device_count()
     except ImportError:

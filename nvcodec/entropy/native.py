@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.entropy.tables import Tables
+from nvcodec.errors import UsageError
 
+SIMD_VARIABLE = "NVCODEC_SIMD"
 Symbols = NDArray[Any]  # int16 or int32
 Indices = NDArray[Any]  # uint8 or uint16
 
@@ -40,11 +43,26 @@ def simd_names() -> list[str]:
     return list(_native.simd_names()) if AVAILABLE else []
 
 
+def simd_name(wish: str = "") -> str:
+    """The instruction set that the coder uses: `wish`, else what NVCODEC_SIMD names, else the fastest.
+
+    Raises :class:`UsageError` for one that this machine does not have.
+    """
+    names = simd_names()
+    chosen = wish or os.environ.get(SIMD_VARIABLE, "") or "auto"
+    if chosen != "auto" and chosen not in names:
+        whose, known = "" if wish else f" ({SIMD_VARIABLE})", ", ".join(["auto", *names])
+        raise UsageError(f"no instruction set {chosen!r}{whose} for the coder here; there are: {known}")
+    return names[-1] if chosen == "auto" else chosen
+
+
 def encode_segment(
     values: Symbols, indices: Indices, tables: Tables, lanes_log2: int, chunk_symbols: int, threads: int, simd: str
 ) -> bytes:
-    """As :func:`nvcodec.entropy.segment_py.encode_segment`, natively. ``simd`` "" is the fastest, or NVCODEC_SIMD."""
-    return _native.encode_segment(values, indices, _table_set(tables), lanes_log2, chunk_symbols, threads, simd)
+    """As :func:`nvcodec.entropy.segment_py.encode_segment`, natively; `simd` as in :func:`simd_name`."""
+    return _native.encode_segment(
+        values, indices, _table_set(tables), lanes_log2, chunk_symbols, threads, simd_name(simd)
+    )
 
 
 def decode_segment(
@@ -52,7 +70,7 @@ def decode_segment(
 ) -> Symbols:
     """As :func:`nvcodec.entropy.segment_py.decode_segment`, natively."""
     values: Symbols = np.empty(len(indices), dtype)
-    _native.decode_segment(data, indices, _table_set(tables), values, threads, simd)
+    _native.decode_segment(data, indices, _table_set(tables), values, threads, simd_name(simd))
     return values
 
 
