@@ -11,6 +11,8 @@
 #include "kernels.hpp"
 #include "symbols.hpp"
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bits are read and written eight bytes at a time");
+
 namespace nvcodec {
 namespace {
 

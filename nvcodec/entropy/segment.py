@@ -24,6 +24,7 @@ __all__ = [
     "code_length",
     "decode_segment",
     "encode_segment",
+    "estimate_length",
     "plan_layout",
 ]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.entropy import native
 from nvcodec.entropy.rans_py import MAX_EXCESS
-from nvcodec.entropy.segment import code_length, decode_segment, encode_segment, plan_layout
+from nvcodec.entropy.segment import code_length, decode_segment, encode_segment, estimate_length, plan_layout
 from nvcodec.entropy.tables import GAUSSIAN, GGD, TableFamily, ggd_index
 from nvcodec.errors import FormatError
 
@@ -140,3 +141,23 @@ def test_other_layouts_of_memory_are_taken() -> None:
     assert encode_segment(strided, indices.astype(np.int64), GAUSSIAN) == expected
     assert encode_segment(symbols.astype(np.int64), indices, GAUSSIAN) == expected
     assert np.array_equal(decode_segment(memoryview(b"\xff" + expected)[1:], indices, GAUSSIAN), symbols)
+
+
+def test_tensors_and_narrow_types_give_the_same_bytes() -> None:
+    symbols, indices = sample(GAUSSIAN, 3000)
+    small = np.clip(symbols, -(2**15), 2**15 - 1)
+    expected = encode_segment(small, indices, GAUSSIAN)
+    for values in (small.astype(np.int16), torch.from_numpy(small), torch.from_numpy(small.astype(np.int16))):
+        for tables in (indices.astype(np.uint8), torch.from_numpy(indices.astype(np.int64))):
+            assert encode_segment(values, tables, GAUSSIAN) == expected
+    decoded = decode_segment(expected, torch.from_numpy(indices.astype(np.uint8)), GAUSSIAN, dtype=np.int16)
+    assert decoded.dtype == np.int16 and np.array_equal(decoded, small)
+
+
+def test_layouts_of_large_segments_are_planned_by_a_sample() -> None:
+    symbols, indices = sample(GAUSSIAN, 200_000)
+    exact, about = code_length(symbols, indices, GAUSSIAN), estimate_length(symbols, indices, GAUSSIAN)
+    assert about != exact and abs(about / exact - 1) < 0.05
+    assert len(encode_segment(symbols, indices, GAUSSIAN)) < 1.003 * exact / 8
+    few = slice(0, 16384)
+    assert estimate_length(symbols[few], indices[few], GAUSSIAN) == code_length(symbols[few], indices[few], GAUSSIAN)
