@@ -30,21 +30,21 @@ struct ChunkModel {
 // memory would cost more than the coding.
 class Scratch {
  public:
-  // Throws std::bad_alloc. What was there is lost.
-  void reserve(std::size_t symbols) {
-    if (symbols <= capacity_) return;
-    capacity_ = 0;
-    symbols_.reset(new std::uint8_t[kSideBySide * symbols]);
-    words_.reset(new std::uint16_t[kSideBySide * (symbols + kGroup)]);
+  // For so many chunks of so many symbols, with words or without. Throws std::bad_alloc. What was there is lost.
+  void reserve(std::size_t chunks, std::size_t symbols, bool with_words) {
+    if (chunks <= chunks_ && symbols <= capacity_) return;
+    chunks_ = capacity_ = 0;
+    symbols_.reset(new std::uint8_t[chunks * symbols]);
+    words_.reset(with_words ? new std::uint16_t[chunks * (symbols + kGroup)] : nullptr);
+    chunks_ = chunks;
     capacity_ = symbols;
   }
 
   std::uint8_t* symbols(std::size_t chunk) const noexcept { return symbols_.get() + chunk * capacity_; }
-  std::uint16_t* words(std::size_t chunk) const noexcept { return words_.get() + chunk * (capacity_ + kGroup); }
-  std::uint16_t* words_end(std::size_t chunk) const noexcept { return words(chunk + 1); }
+  std::uint16_t* words_end(std::size_t chunk) const noexcept { return words_.get() + (chunk + 1) * (capacity_ + kGroup); }
 
  private:
-  std::size_t capacity_ = 0;
+  std::size_t chunks_ = 0, capacity_ = 0;
   std::unique_ptr<std::uint8_t[]> symbols_;
   std::unique_ptr<std::uint16_t[]> words_;
 };

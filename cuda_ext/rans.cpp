@@ -148,10 +148,10 @@ void join_values(std::vector<std::uint8_t>& tail, const ChunkModel<Index>& model
 }
 
 template <typename Index>
-void reserve(Scratch& scratch, const ChunkModel<Index>* models, std::size_t count) {
+void reserve(Scratch& scratch, const ChunkModel<Index>* models, std::size_t count, bool with_words) {
   std::size_t most = 0;
   for (std::size_t k = 0; k < count; ++k) most = std::max(most, models[k].symbols);
-  scratch.reserve(most);
+  scratch.reserve(count, most, with_words);
 }
 
 }  // namespace
@@ -161,7 +161,7 @@ void throw_damaged(const char* message) { throw CodingError(CodingError::Kind::k
 template <typename Value, typename Index>
 void encode_chunks(const Value* const* values, const ChunkModel<Index>* models, ChunkCode* codes, std::size_t count,
                    const Kernels& kernels, Scratch& scratch) {
-  reserve(scratch, models, count);
+  reserve(scratch, models, count, true);
   std::vector<EncodeJob<Index>> jobs;
   for (std::size_t k = 0; k < count; ++k) {
     const ChunkModel<Index>& model = models[k];
@@ -180,7 +180,7 @@ void encode_chunks(const Value* const* values, const ChunkModel<Index>* models, 
 template <typename Value, typename Index>
 void decode_chunks(const ChunkBytes* bytes, const ChunkModel<Index>* models, Value* const* values, std::size_t count,
                    const Kernels& kernels, Scratch& scratch) {
-  reserve(scratch, models, count);
+  reserve(scratch, models, count, false);
   std::vector<DecodeJob<Index>> jobs;
   for (std::size_t k = 0; k < count; ++k)
     jobs.push_back({models[k], load_states(bytes[k].states, models[k].lanes), bytes[k].words, bytes[k].word_count,
