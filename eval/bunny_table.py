@@ -55,14 +55,17 @@ def markdown(
 
 def is_whole(row: Found) -> bool:
     """Whether a row of results has all that the tables show; a file of results may have been made by anything."""
-    numbers = [row.get(name) for name in _NUMBERS.get(str(row.get("kind")), ("kind",))]
+    kind = row.get("kind")
+    if not isinstance(kind, str) or kind not in _NUMBERS:
+        return False
+    numbers = [row.get(name) for name in _NUMBERS[kind]]
     measures = [row.get(name) for name in ("psnr_rgb", "psnr_yuv", "ms_ssim")]
     words = [row.get(name) for name in ("size", "codec", "command", "commit", "machine")]
     return (
         all(isinstance(value, (int, float)) and value > 0 for value in numbers)
         and all(value is None or isinstance(value, (int, float)) for value in measures)
         and all(isinstance(value, str) for value in words)
-        and (row["kind"] == "regression" or all(isinstance(row.get(name), str) for name in ("effort", "made")))
+        and (kind == "regression" or all(isinstance(row.get(name), str) for name in ("effort", "made")))
     )
 
 
