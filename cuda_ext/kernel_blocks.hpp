@@ -1,10 +1,15 @@
 // Values <-> table symbols, raw bits and places of escapes of a block, for the instruction set that the including file
-// is built for. Everything has internal linkage, as in kernel_groups.hpp.
+// is built for. Everything has internal linkage: the linker must never give one file the code of another.
 #pragma once
 
 #include <limits>
 
-#include "kernel_groups.hpp"
+#include "symbols.hpp"
+#ifdef __AVX2__
+#include "kernel_groups_avx2.hpp"
+#else
+#include "kernel_groups_plain.hpp"
+#endif
 
 namespace nvcodec {
 namespace {
