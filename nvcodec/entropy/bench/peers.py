@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -27,18 +27,24 @@ Coders = tuple[Callable[[], Any], Callable[[], Any], int]  # encode, decode, byt
 
 
 def _module(name: str) -> ModuleType | None:
-    """A peer's module, or None. CompressAI's compiled coder is taken without its package, which needs torchvision."""
+    """A peer's module, or None."""
     try:
-        if name.startswith("compressai.") and "compressai" not in sys.modules:
-            spec = importlib.util.find_spec("compressai")
-            if spec is None or spec.submodule_search_locations is None:
-                return None
-            package = ModuleType("compressai")
-            package.__path__ = list(spec.submodule_search_locations)
-            sys.modules["compressai"] = package
-        return importlib.import_module(name)
+        return _compiled_compressai() if name == "compressai.ans" else importlib.import_module(name)
     except (ImportError, OSError, RuntimeError):
         return None
+
+
+def _compiled_compressai() -> ModuleType | None:
+    """CompressAI's compiled coder without its package, which needs torchvision; nothing of it stays imported."""
+    package = importlib.util.find_spec("compressai")
+    if package is None or package.submodule_search_locations is None:
+        return None
+    spec = PathFinder.find_spec("compressai.ans", list(package.submodule_search_locations))
+    if spec is None or spec.loader is None:
+        return None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _compressai(ans: Any, case: Case) -> Coders:
