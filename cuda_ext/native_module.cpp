@@ -17,6 +17,7 @@
 #include "rans.hpp"
 #include "segment.hpp"
 #include "simd.hpp"
+#include "warp_module.hpp"
 
 namespace nb = nanobind;
 
@@ -185,4 +186,5 @@ NB_MODULE(_native, module) {
       .def("finish", &ChainDecoder::finish, "Raises DamagedError unless the chain ends here.");
   nvcodec::bind_lane_bench(module);
   nvcodec::bind_motion(module);
+  nvcodec::bind_warp(module);
 }
