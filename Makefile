@@ -13,13 +13,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NATIVE := CMakeLists.txt $(wildcard cuda_ext/*)
 
-.PHONY: help demo encode test lint type clean distclean
+.PHONY: help demo encode test fuzz lint type clean distclean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo                        encode and decode a real clip (CLIP=file CODEC=hnerv BUDGET=90s)'
 	@echo 'make encode IN=a.mp4 OUT=a.nvc   encode a file (ARGS="--quality 40")'
 	@echo 'make test                        set up and run the tests (ARGS="-k name")'
+	@echo 'make fuzz                        the native coder under sanitizers (SECONDS=60)'
 	@echo 'make lint | make type            ruff | mypy'
 	@echo 'make clean | make distclean      remove build outputs and caches | and the environment'
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH=$(TORCH) JOBS=$(JOBS)'
@@ -49,6 +50,10 @@ encode: $(VENV)/.ok
 
 test: $(VENV)/.oracles
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# 77: no compiler with sanitizers is here, and the script has said so.
+fuzz: $(VENV)/.ok
+	PYTHON=$(BIN)/python JOBS=$(JOBS) tools/fuzz_coder.sh vectors $(or $(SECONDS),60) || [ $$? -eq 77 ]
 
 lint: $(VENV)/.ok
 	$(BIN)/ruff check .

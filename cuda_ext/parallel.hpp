@@ -1,16 +1,16 @@
 // Independent pieces of work on a few threads.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace nvcodec {
 
 inline std::size_t thread_count(std::size_t count, std::size_t threads) {
-  return threads < 1 ? 1 : threads > count && count > 0 ? count : threads;
+  return std::max<std::size_t>(1, std::min(count, threads));
 }
 
 // Calls work(i, t) for i = 0 .. count - 1; thread t takes t, t + threads, ... in that order and stops at its first
@@ -37,7 +37,7 @@ void for_each_in_parallel(std::size_t count, std::size_t threads, const Work& wo
   std::size_t started = 1;
   try {
     for (; started < threads; ++started) others.emplace_back(run, started);
-  } catch (const std::system_error&) {  // the system gives no more
+  } catch (const std::exception&) {  // the system gives no more, or no memory for one: those that run must be joined
   }
   run(0);
   for (; started < threads; ++started) run(started);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from nvcodec.entropy import native
 from nvcodec.entropy.segment import decode_segment, encode_segment
-from nvcodec.entropy.tables import GAUSSIAN, GGD, ggd_index
+from nvcodec.entropy.tables import GAUSSIAN, GGD, Tables, ggd_index
 from nvcodec.errors import DamagedError, FormatError, TruncatedError
 
 
@@ -117,3 +119,87 @@ def test_an_endless_escape_prefix_is_refused() -> None:
     for backend in ["python", *(["native"] if native.AVAILABLE else [])]:
         with pytest.raises(DamagedError):
             decode_segment(bytes(zeroed), index, GAUSSIAN, backend=backend)
+
+
+BACKENDS = pytest.mark.parametrize("backend", ["python", *(["native"] if native.AVAILABLE else [])])
+
+
+@BACKENDS
+@pytest.mark.parametrize("outside", [-1, 64, 255, 256, 65535, 65536, 2**63, 2**64 - 1])
+def test_indices_outside_the_family_are_refused_by_name(outside: int, backend: str) -> None:
+    symbols, data = np.zeros(40, np.int32), encode_segment(np.zeros(40, np.int32), np.zeros(40, np.uint8), GAUSSIAN)
+    for kind in (np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64):
+        if not np.iinfo(kind).min <= outside <= np.iinfo(kind).max:
+            continue
+        for place in (0, 31, 39):
+            indices = np.zeros(40, kind)
+            indices[place] = outside
+            with pytest.raises(FormatError, match="outside the 64 tables"):
+                decode_segment(data, indices, GAUSSIAN, backend=backend)
+            with pytest.raises(FormatError, match="outside the 64 tables"):
+                encode_segment(symbols, indices, GAUSSIAN, lanes_log2=5, chunk_symbols=0, backend=backend)
+
+
+@BACKENDS
+def test_what_is_no_array_of_integers_is_refused_by_name(backend: str) -> None:
+    good = encode_segment(np.zeros(4, np.int32), np.zeros(4, np.uint8), GAUSSIAN)
+    for indices in (np.zeros(4), np.zeros(4, bool), np.zeros((2, 2), np.int64), np.array([0, None]), "0000", None):
+        with pytest.raises(TypeError, match="indices must be a one-dimensional integer array"):
+            decode_segment(good, indices, GAUSSIAN, backend=backend)  # type: ignore[arg-type]
+    for kind in (np.int64, np.uint16, np.float32, None):
+        with pytest.raises(ValueError, match="int16 or int32"):
+            decode_segment(good, np.zeros(4, np.uint8), GAUSSIAN, dtype=kind, backend=backend)  # type: ignore[arg-type]
+    for data in ("text", None):
+        with pytest.raises(TypeError):
+            decode_segment(data, np.zeros(4, np.uint8), GAUSSIAN, backend=backend)  # type: ignore[arg-type]
+
+
+TABLES = [
+    ([0, 1, 1, 16384], [0, 4], [0], "frequency of zero"),
+    ([0, 9, 3, 16384], [0, 4], [0], "frequency of zero"),
+    ([0, 16384], [0, 2], [0], "2 to 256 frequencies"),
+    ([1, 5, 16384], [0, 3], [0], "2 to 256 frequencies"),
+    ([0, 5, 16383], [0, 3], [0], "2 to 256 frequencies"),
+    ([*range(257), 16384], [0, 258], [0], "2 to 256 frequencies"),
+    ([0, 1, 16384], [0, 3], [17], "more than 16 raw bits"),
+    ([0, 1, 16384], [0, 4], [0], "offsets"),
+    ([0, 1, 16384], [3, 0], [0], "offsets"),
+    ([0, 1, 16384], [2**32 - 3, 2**32 - 1], [0], "offsets"),
+    ([0, 1, 16384], [0, 3], [0, 0], "one offset more"),
+    ([], [], [], "one offset more"),
+    ([0, 1, 16384] * (2**15 + 1), range(0, 3 * 2**15 + 4, 3), [0] * (2**15 + 1), "32768 tables"),
+]
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="the native coder was not built")
+@pytest.mark.parametrize(("cumulative", "offsets", "raw_bits", "words"), TABLES)
+def test_impossible_tables_are_refused_by_name(
+    cumulative: list[int], offsets: list[int], raw_bits: list[int], words: str
+) -> None:
+    tables = Tables(np.array(cumulative, np.uint16), np.array(offsets, np.uint32), np.array(raw_bits, np.uint8))
+    with pytest.raises(ValueError, match=words):
+        native.encode_segment(np.zeros(1, np.int16), np.zeros(1, np.uint8), tables, 0, 0, 1, "")
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="the native coder was not built")
+def test_arrays_that_do_not_belong_together_are_refused_by_name() -> None:
+    tables, indices = native._table_set(GAUSSIAN.tables), np.zeros(4, np.uint8)
+    data = encode_segment(np.zeros(4, np.int32), indices, GAUSSIAN)
+    decode = native._native.decode_segment
+    with pytest.raises(ValueError, match="one table index a symbol"):
+        decode(data, indices, tables, np.zeros(5, np.int32))
+    fixed = np.frombuffer(bytes(16), np.int32)
+    for values in (np.zeros(4, np.int64), np.zeros(8, np.int32)[::2], np.zeros((2, 2), np.int32), fixed):
+        with pytest.raises(TypeError, match="incompatible"):
+            decode(data, indices, tables, values)
+    with pytest.raises(BufferError):
+        decode(memoryview(data * 2)[::2], indices, tables, np.zeros(4, np.int32))
+    with pytest.raises(ValueError, match="at least 1"):
+        decode(data, indices, tables, np.zeros(4, np.int32), 0)
+
+
+@BACKENDS
+def test_threads_are_not_started_for_chunks_that_are_not_there(backend: str) -> None:
+    cut = bytes.fromhex("0801 007f 007f") + 2 * struct.pack("<I", 1 << 16)
+    with pytest.raises(TruncatedError):
+        decode_segment(cut, np.zeros(64, np.uint8), GAUSSIAN, threads=1 << 40, backend=backend)

@@ -111,6 +111,15 @@ def test_no_raw_bits_no_escapes_and_nothing_else() -> None:
         assert not warp_decode(data, indices, family).any()
 
 
+def test_escapes_of_a_large_chunk() -> None:
+    """More batches than lanes have a bit for."""
+    values, indices = sample(EXPLICIT[0], 300_000)
+    values[::50_000] += 4000
+    data = scalar_encode(values, indices, EXPLICIT[0])
+    assert warp_encode(values, indices, EXPLICIT[0]) == data
+    assert np.array_equal(warp_decode(data, indices, EXPLICIT[0]), values)
+
+
 def test_widest_values() -> None:
     wide = int(GGD.tables.raw_bits.argmax())
     raw, escape = int(GGD.tables.raw_bits[wide]), int(GGD.tables.escapes[wide])
