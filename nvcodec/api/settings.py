@@ -30,7 +30,10 @@ def option(default: Any, help: str, **extra: Any) -> Any:
 class EncodeSettings:
     """How to encode. The goals (quality, bpp, size, psnr) exclude one another, so do preset and time budget."""
 
-    codec: str = option("auto", "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, nerv")
+    codec: str = option(
+        "auto",
+        "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, hnerv-boost, nerv, nerv-boost, nervpp",
+    )
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
     size: int | None = option(None, "goal: size of the whole file (2MB, 500kB), never exceeded", parse="size")

@@ -29,6 +29,17 @@ def to_channels_last(network: nn.Module) -> nn.Module:
     return network
 
 
+def frame_times(frames: list[int], count: int, device: str) -> Tensor:
+    """Of frames of a group of ``count``, in [0, 1): (N,) float32."""
+    # not divided on the device: GPUs multiply by a reciprocal there, which the highest frequencies would show
+    return torch.tensor([frame / count for frame in frames], dtype=torch.float32, device=device)
+
+
+def timed_embedding(times: Tensor, embedding: Tensor) -> Tensor:
+    """(N, 1 + C, rows, columns) float32: the time everywhere, then the embedding."""
+    return torch.cat([times[:, None, None, None].expand(-1, 1, *embedding.shape[2:]), embedding.float()], 1)
+
+
 class FittedDecoder:
     """A network with its decoded parameters. Pictures are made one at a time, in fp32, eager: the reference path."""
 

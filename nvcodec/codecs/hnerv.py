@@ -50,11 +50,41 @@ def principal_components(clip: Clip, grid: tuple[int, int], channels: int) -> Te
     return scores.reshape(*cells.shape[:3], -1).permute(0, 3, 1, 2).contiguous()
 
 
+def first_embedding(clip: Clip, grid: tuple[int, int], channels: int) -> Tensor:
+    """(T, channels, rows, columns): halved components, and zeros beyond as many as there are."""
+    found = principal_components(clip, grid, min(channels, CHANNELS * _CELL * _CELL))
+    return 0.5 * nn.functional.pad(found, (0, 0, 0, 0, 0, channels - found.shape[1]))
+
+
 def _kernel(fields: FieldReader) -> int:
     kernel = fields.get("kernel", 1, 15)
     if kernel % 2 == 0:
         raise FormatError(f"the network's kernel is {kernel}, which is even")
     return kernel
+
+
+def put_hnerv(fields: FieldWriter, config: HNeRVConfig) -> None:
+    put_strides(fields, config.strides)
+    fields.put(*config.grid, config.embedding_channels, config.width, round(config.reduction * 100))
+    fields.put(config.min_width, config.first_kernel, config.max_kernel)
+
+
+def get_hnerv(fields: FieldReader, rows: int, columns: int) -> HNeRVConfig:
+    """The inverse of :func:`put_hnerv`."""
+    strides = get_strides(fields)
+    grid = get_grid(fields, strides, rows, columns)
+    channels = fields.get("embedding channels", 1, 1024)
+    width = fields.get("width", 1, MOST_WIDTH)
+    reduction = fields.get("reduction", 100, 1600) / 100
+    min_width = fields.get("least width", 1, MOST_WIDTH)
+    first, largest = _kernel(fields), _kernel(fields)
+    return HNeRVConfig(grid, channels, width, strides, reduction, min_width, first, largest, CHANNELS)
+
+
+def embedding_channels(count: int, frames: int, grid: tuple[int, int]) -> int:
+    """Channels with which the embedding has its share of ``count`` coded numbers."""
+    channels = round(count * EMBEDDING_SHARE / (frames * prod(grid)))
+    return max(LEAST_EMBEDDING_CHANNELS, min(MOST_EMBEDDING_CHANNELS, channels))
 
 
 class HNeRVCodec(FittedCodec):
@@ -67,8 +97,7 @@ class HNeRVCodec(FittedCodec):
         """The widest decoder with at most ``count`` numbers, its embedding's included, if there is one so small."""
         strides = choose_strides(rows, columns, GRID_ROWS)
         grid = grid_of(rows, columns, strides)
-        channels = round(count * EMBEDDING_SHARE / (frames * prod(grid)))
-        channels = max(LEAST_EMBEDDING_CHANNELS, min(MOST_EMBEDDING_CHANNELS, channels))
+        channels = embedding_channels(count, frames, grid)
 
         def config(width: int, least: int) -> HNeRVConfig:
             return HNeRVConfig(grid, channels, width, strides, REDUCTION, least, KERNEL, KERNEL, CHANNELS)
@@ -77,22 +106,14 @@ class HNeRVCodec(FittedCodec):
 
     def pack(self, config: HNeRVConfig) -> bytes:
         fields = FieldWriter()
-        put_strides(fields, config.strides)
-        fields.put(*config.grid, config.embedding_channels, config.width, round(config.reduction * 100))
-        fields.put(config.min_width, config.first_kernel, config.max_kernel)
+        put_hnerv(fields, config)
         return bytes(fields.data)
 
     def unpack(self, data: bytes, rows: int, columns: int) -> HNeRVConfig:
         fields = FieldReader(data)
-        strides = get_strides(fields)
-        grid = get_grid(fields, strides, rows, columns)
-        channels = fields.get("embedding channels", 1, 1024)
-        width = fields.get("width", 1, MOST_WIDTH)
-        reduction = fields.get("reduction", 100, 1600) / 100
-        min_width = fields.get("least width", 1, MOST_WIDTH)
-        first, largest = _kernel(fields), _kernel(fields)
+        config = get_hnerv(fields, rows, columns)
         fields.end()
-        return HNeRVConfig(grid, channels, width, strides, reduction, min_width, first, largest, CHANNELS)
+        return config
 
     def network(self, config: HNeRVConfig) -> nn.Module:
         return HNeRVDecoder(config)
@@ -110,6 +131,4 @@ class HNeRVCodec(FittedCodec):
         return prod(config.grid) * config.embedding_channels * config.width + macs, values
 
     def start_embedding(self, clip: Clip, config: HNeRVConfig) -> Tensor:
-        found = principal_components(clip, config.grid, min(config.embedding_channels, CHANNELS * _CELL * _CELL))
-        missing = config.embedding_channels - found.shape[1]
-        return 0.5 * nn.functional.pad(found, (0, 0, 0, 0, 0, missing))
+        return first_embedding(clip, config.grid, config.embedding_channels)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from math import prod
 
-import torch
 from torch import Tensor, nn
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
-from nvcodec.codecs.fitted import FittedCodec
+from nvcodec.codecs.fitted import FittedCodec, frame_times
 from nvcodec.codecs.grids import (
     MOST_WIDTH,
     choose_strides,
@@ -28,6 +27,32 @@ from nvcodec.models.nerv import NeRV, NeRVConfig
 GRID_ROWS = 5.0
 HIDDEN = 128
 LEVELS = 40
+
+
+def put_encoding(fields: FieldWriter, base: float, levels: int) -> None:
+    fields.put(round(base * 100), levels)
+
+
+def get_encoding(fields: FieldReader) -> tuple[float, int]:
+    """(base, levels) of the times' encoding."""
+    return fields.get("encoding base", 100, 400) / 100, fields.get("encoding levels", 1, 128)
+
+
+def put_nerv(fields: FieldWriter, config: NeRVConfig) -> None:
+    put_strides(fields, config.strides)
+    fields.put(*config.grid, config.width, config.min_width, config.expansion, config.hidden)
+    put_encoding(fields, config.pe_base, config.pe_levels)
+
+
+def get_nerv(fields: FieldReader, rows: int, columns: int) -> NeRVConfig:
+    """The inverse of :func:`put_nerv`."""
+    strides = get_strides(fields)
+    grid = get_grid(fields, strides, rows, columns)
+    width = fields.get("width", 1, MOST_WIDTH)
+    min_width = fields.get("least width", 1, MOST_WIDTH)
+    expansion = fields.get("expansion", 1, 16)
+    hidden = fields.get("hidden width", 1, MOST_WIDTH)
+    return NeRVConfig(grid, width, strides, min_width, expansion, hidden, *get_encoding(fields), CHANNELS)
 
 
 class NeRVCodec(FittedCodec):
@@ -49,23 +74,14 @@ class NeRVCodec(FittedCodec):
 
     def pack(self, config: NeRVConfig) -> bytes:
         fields = FieldWriter()
-        put_strides(fields, config.strides)
-        fields.put(*config.grid, config.width, config.min_width, config.expansion, config.hidden)
-        fields.put(round(config.pe_base * 100), config.pe_levels)
+        put_nerv(fields, config)
         return bytes(fields.data)
 
     def unpack(self, data: bytes, rows: int, columns: int) -> NeRVConfig:
         fields = FieldReader(data)
-        strides = get_strides(fields)
-        grid = get_grid(fields, strides, rows, columns)
-        width = fields.get("width", 1, MOST_WIDTH)
-        min_width = fields.get("least width", 1, MOST_WIDTH)
-        expansion = fields.get("expansion", 1, 16)
-        hidden = fields.get("hidden width", 1, MOST_WIDTH)
-        base = fields.get("encoding base", 100, 400) / 100
-        levels = fields.get("encoding levels", 1, 128)
+        config = get_nerv(fields, rows, columns)
         fields.end()
-        return NeRVConfig(grid, width, strides, min_width, expansion, hidden, base, levels, CHANNELS)
+        return config
 
     def network(self, config: NeRVConfig) -> nn.Module:
         return NeRV(config)
@@ -76,8 +92,7 @@ class NeRVCodec(FittedCodec):
         return Shapes((*stem, *config.growth().shapes()))
 
     def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
-        # not divided on the device: GPUs multiply by a reciprocal there, which the highest frequencies would show
-        return torch.tensor([frame / count for frame in frames], dtype=torch.float32, device=device)
+        return frame_times(frames, count, device)
 
     def network_cost(self, config: NeRVConfig) -> tuple[int, int]:
         macs, values = config.growth().cost()

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from math import prod
 
-import torch
 from torch import Tensor, nn
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
-from nvcodec.codecs.fitted import FittedCodec
+from nvcodec.codecs.fitted import FittedCodec, frame_times, timed_embedding
 from nvcodec.codecs.grids import MOST_GRID, MOST_WIDTH, get_grid, get_strides, grid_of, put_strides, widest
-from nvcodec.codecs.hnerv import principal_components
+from nvcodec.codecs.hnerv import first_embedding
 from nvcodec.codecs.tensors import Shapes
-from nvcodec.fitting.clip import CHANNELS, Clip
+from nvcodec.fitting.clip import Clip
 from nvcodec.models.nirvana import Nirvana, NirvanaConfig
 
 CELL = 4
@@ -81,8 +80,7 @@ class NirvanaCodec(FittedCodec):
 
     def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
         assert embedding is not None
-        times = torch.tensor([frame / count for frame in frames], dtype=torch.float32, device=device)
-        return torch.cat([times[:, None, None, None].expand(-1, 1, *embedding.shape[2:]), embedding.float()], 1)
+        return timed_embedding(frame_times(frames, count, device), embedding)
 
     def network_cost(self, config: NirvanaConfig) -> tuple[int, int]:
         macs, values = config.growth().cost()
@@ -91,6 +89,4 @@ class NirvanaCodec(FittedCodec):
         return config.patch_macs() + macs, max(values, rows * columns * alive)
 
     def start_embedding(self, clip: Clip, config: NirvanaConfig) -> Tensor:
-        found = principal_components(clip, config.patches, min(config.latents, CHANNELS * 16))
-        missing = config.latents - found.shape[1]
-        return 0.5 * nn.functional.pad(found, (0, 0, 0, 0, 0, missing))
+        return first_embedding(clip, config.patches, config.latents)

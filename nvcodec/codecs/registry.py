@@ -15,6 +15,9 @@ CODECS: dict[str, tuple[int, str]] = {
     "intra": (4, "nvcodec.codecs.intra:IntraCodec"),
     "conditional": (5, "nvcodec.codecs.conditional:ConditionalCodec"),
     "nirvana": (6, "nvcodec.codecs.nirvana:NirvanaCodec"),
+    "hnerv-boost": (7, "nvcodec.codecs.hnerv_boost:HNeRVBoostCodec"),
+    "nerv-boost": (8, "nvcodec.codecs.nerv_boost:NeRVBoostCodec"),
+    "nervpp": (9, "nvcodec.codecs.nervpp:NeRVPlusCodec"),
 }
 AUTO = "conditional"  # what --codec auto means: of ours the best pictures for the bytes and the seconds
 

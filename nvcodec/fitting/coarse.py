@@ -69,9 +69,16 @@ def full_scene(network: nn.Module, clip: Clip, growth: Growth | None, samples: i
     return Scene(network, clip, tiles, StepOrder(clip.frame_count, len(tiles), batch, seed))
 
 
+def last_enlarging(growth: Growth) -> int:
+    """Which stage is the last one that enlarges; -1 if none does."""
+    return max((number for number, stage in enumerate(growth.stages) if stage.stride > 1), default=-1)
+
+
 def coarse_growth(growth: Growth) -> Growth:
-    """``growth`` with a last stage that enlarges nothing."""
-    return replace(growth, stages=(*growth.stages[:-1], replace(growth.stages[-1], stride=1)))
+    """``growth`` whose last stage that enlarges does not."""
+    stages, last = list(growth.stages), last_enlarging(growth)
+    stages[last] = replace(stages[last], stride=1)
+    return replace(growth, stages=tuple(stages))
 
 
 def coarse_network(network: nn.Module, last: int) -> nn.Module:
@@ -85,9 +92,9 @@ def coarse_network(network: nn.Module, last: int) -> nn.Module:
 
 def coarse_scene(full: Scene, growth: Growth | None, samples: int, seed: int, settings: CoarseFirst) -> Scene | None:
     """What a fit of ``full`` should see first, at as many ``samples`` a step; None if that would not pay."""
-    if growth is None or len(full.tiles) < settings.fewest_tiles or growth.stages[-1].stride == 1:
+    if growth is None or len(full.tiles) < settings.fewest_tiles or (last := last_enlarging(growth)) < 0:
         return None
-    last, stride = len(growth.stages) - 1, growth.stages[-1].stride
+    stride = growth.stages[last].stride
     clip = AveragedClip(full.clip, stride)
     scene = full_scene(coarse_network(full.network, last), clip, coarse_growth(growth), samples, seed)
     joined = frozenset(f"stages.{last}.conv.{kind}" for kind in ("weight", "bias"))

@@ -38,7 +38,7 @@ def _stage_costs(growth: Growth) -> list[float]:
     costs = []
     for done, stage in enumerate((*growth.stages, growth.head)):
         rows, columns = growth.cells(min(done + 1, len(growth.stages)))
-        costs.append(rows * columns * stage.c_out * (1 + stage.kernel**2 * stage.c_in / CHANNEL_COST))
+        costs.append(rows * columns * stage.c_out * (1 + stage.macs_a_value / CHANNEL_COST))
     return costs
 
 

@@ -24,9 +24,16 @@ class UpBlock(nn.Module):
         return self.activation(self.shuffle(self.conv(x)))
 
 
+class Sine(nn.Module):
+    """The sine of each value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
 def make_activation(name: str) -> nn.Module:
-    """The activation called ``name`` ("gelu", "silu"); erf-GELU, the faster form on CPUs."""
-    table: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "silu": nn.SiLU}
+    """The activation called ``name`` ("gelu", "silu", "sin"); erf-GELU, the faster form on CPUs."""
+    table: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "silu": nn.SiLU, "sin": Sine}
     return table[name]()
 
 

@@ -17,7 +17,10 @@ FORMAT, FRAMES = VideoFormat(64, 48), 8
 SPEC = GroupSpec(preset="faster")
 
 
-@pytest.fixture(scope="module", params=["nerv", "hnerv", "nirvana", "stem", "conditional"])
+FITTED = ["nerv", "hnerv", "nirvana", "hnerv-boost", "nerv-boost", "nervpp"]
+
+
+@pytest.fixture(scope="module", params=[*FITTED, "stem", "conditional"])
 def codec(request):
     return get_codec(request.param)
 

@@ -19,7 +19,7 @@ from nvcodec.errors import FormatError
 from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
 
-FAMILIES = ["nerv", "hnerv"]
+FAMILIES = ["nerv", "hnerv", "hnerv-boost", "nerv-boost", "nervpp"]
 FORMAT = VideoFormat(64, 48)
 FASTER = GroupSpec(preset="faster")
 
@@ -107,7 +107,8 @@ class _OtherKernels(nn.Module):
     def forward(self, x):
         size, c = self.conv.kernel_size[0], self.conv
         columns = nn.functional.unfold(x.double(), size, padding=size // 2)
-        out = c.weight.double().flatten(1) @ columns + c.bias.double()[:, None]
+        weights = c.weight.double().flatten(1).unflatten(0, (c.groups, -1))
+        out = (weights @ columns.unflatten(1, (c.groups, -1))).flatten(1, 2) + c.bias.double()[:, None]
         return out.unflatten(2, x.shape[2:]).float()
 
 

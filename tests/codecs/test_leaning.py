@@ -22,7 +22,7 @@ from nvcodec.errors import DamagedError, FormatError
 from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import mse, psnr_yuv, weigh_yuv
 
-FAMILIES = ["nerv", "hnerv", "nirvana"]
+FAMILIES = ["nerv", "hnerv", "nirvana", "hnerv-boost", "nervpp"]
 FORMAT = VideoFormat(64, 48)
 FASTER = GroupSpec(preset="faster", chain=True)
 GOF = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,24 @@ def test_a_coarse_picture_is_as_large_as_its_growth_says(clip: Clip) -> None:
     growth = config.growth()
     stages = len(growth.stages)
     assert coarse_growth(growth).cells(stages) == growth.cells(stages - 1)
+
+
+@pytest.mark.parametrize("single", [1, 9])
+def test_blocks_behind_the_last_stage_that_enlarges_run_at_the_coarse_size(clip: Clip, single: int) -> None:
+    """Of networks whose stages have two blocks, of which the second enlarges nothing, and of those that have one."""
+    codec = get_codec("hnerv-boost")
+    config = replace(codec.plan(9000, clip.frame_count, *clip.phases.shape[-2:]), single=min(single, 8))
+    growth, network = config.growth(), codec.network(config)
+    full = full_scene(network, clip, growth, SAMPLES, 0)
+    scene = coarse_scene(full, growth, SAMPLES, 0, CoarseFirst())
+    assert scene is not None and scene.joined
+    stride = next(stage.stride for stage in reversed(growth.stages) if stage.stride > 1)
+    assert scene.clip.phases.shape[-2:] == tuple(-(-side // stride) for side in clip.phases.shape[-2:])
+    weights = scene.weights({name: p.detach() for name, p in network.named_parameters()})
+    x = codec.network_input([0], torch.zeros(1, config.embedding_channels, *config.grid), 3, "cpu")
+    shown = torch.func.functional_call(scene.network, weights, (x,))
+    assert shown.shape[-2:] == coarse_growth(growth).cells(len(growth.stages))
+    assert shown.shape[-2] * stride == network(x).shape[-2]
 
 
 def test_pictures_of_few_tiles_are_fitted_in_full(clip: Clip) -> None:

@@ -13,24 +13,32 @@ import numpy as np
 
 from nvcodec.entropy.segment import decode_segment
 from nvcodec.entropy.tables import GGD
+from tests.oracles import boost_twin, nervpp_twin
+from tests.oracles.boost_twin import Block
 
 MANTISSAS = (
     8388608, 8760003, 9147842, 9552851, 9975792, 10417458, 10878679, 11360319,
     11863283, 12388516, 12937002, 13509772, 14107901, 14732511, 15384775, 16065917,
 )  # fmt: skip
-NAMES = {1: "nerv", 2: "hnerv", 6: "nirvana"}
+NAMES = {1: "nerv", 2: "hnerv", 6: "nirvana", 7: "hnerv-boost", 8: "nerv-boost", 9: "nervpp"}
 GRID = [("grid rows", 1, 1024), ("grid columns", 1, 1024)]
 WIDTHS = [("width", 1, 8192), ("reduction", 100, 1600), ("least width", 1, 8192)]
+ENCODING = [("base", 100, 400), ("levels", 1, 128)]
+BLOCKS = [("stages of one block", 0, 8), ("condition width", 1, 1024)]
+NERV = [
+    *GRID, ("width", 1, 8192), ("least width", 1, 8192), ("expansion", 1, 16), ("hidden width", 1, 8192), *ENCODING,
+]  # fmt: skip
+HNERV = [*GRID, ("latents", 1, 1024), *WIDTHS, ("first kernel", 1, 15), ("largest kernel", 1, 15)]
 FIELDS = {
-    "nerv": [
-        *GRID, ("width", 1, 8192), ("least width", 1, 8192), ("expansion", 1, 16), ("hidden width", 1, 8192),
-        ("base", 100, 400), ("levels", 1, 128),
-    ],
-    "hnerv": [*GRID, ("latents", 1, 1024), *WIDTHS, ("first kernel", 1, 15), ("largest kernel", 1, 15)],
+    "nerv": NERV,
+    "hnerv": HNERV,
     "nirvana": [
         ("cell", 1, 16), *GRID, ("latents", 1, 1024), ("hidden width", 1, 8192), *WIDTHS,
         ("octaves of space", 1, 16), ("octaves of time", 1, 16),
     ],
+    "hnerv-boost": [*HNERV, *ENCODING, *BLOCKS],
+    "nerv-boost": [*NERV, *BLOCKS],
+    "nervpp": NERV,
 }  # fmt: skip
 erf = np.vectorize(math.erf)
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -62,6 +70,9 @@ class Network:
         scale = math.prod(self.strides) * self.fields.get("cell", 1)
         require(self.grid == (-(-self.rows // scale), -(-self.columns // scale)), "another grid")
         self.cells = self.grid[0] * self.grid[1]
+        self.like_nerv = self.name in ("nerv", "nerv-boost", "nervpp")
+        self.gates = 2 if self.name == "nervpp" else 1
+        self.boosted = "condition width" in self.fields
 
     def _number(self, low: int, high: int) -> int:
         value = 0
@@ -78,7 +89,7 @@ class Network:
     def widths(self) -> list[int]:
         least, out = self.fields["least width"], [self.fields["width"]]
         for i, s in enumerate(self.strides):
-            if self.name != "nerv":
+            if not self.like_nerv:
                 out.append(max(round(out[-1] / (self.fields["reduction"] / 100)), least))
             elif i == 0:
                 out.append(out[0] * self.fields["expansion"])
@@ -88,7 +99,7 @@ class Network:
 
     def kernels(self) -> list[int]:
         stages = range(len(self.strides))
-        if self.name != "hnerv":
+        if "first kernel" not in self.fields:
             return [3 for _ in stages]
         return [min(self.fields["first kernel"] + 2 * i, self.fields["largest kernel"]) for i in stages]
 
@@ -97,40 +108,66 @@ class Network:
         """``I``, of nirvana."""
         return 4 * self.fields["octaves of space"] + 2 * self.fields["octaves of time"] + self.fields["latents"]
 
+    def stages(self) -> list[Block]:
+        """With all that boosts them, if the name says so."""
+        w = self.widths()
+        plain = [
+            Block(w[i], w[i + 1], s, k) for i, (s, k) in enumerate(zip(self.strides, self.kernels(), strict=True))
+        ]  # fmt: skip
+        if not self.boosted:
+            return plain
+        stem = None if self.like_nerv else Block(self.fields["latents"], w[0], 1, 1)
+        return boost_twin.blocks(plain, self.fields["stages of one block"], stem)
+
     def tensors(self) -> list[tuple[int, ...]]:
         f, w = self.fields, self.widths()
-        if self.name == "nerv":
-            stem = [(f["hidden width"], 2 * f["levels"]), (self.cells * w[0], f["hidden width"])]
+        layers: list[tuple[int, ...]] = []
+        if self.boosted:
+            layers += boost_twin.condition_layers(self.stages(), f["levels"], f["condition width"])
+        if self.like_nerv:
+            opened = f["hidden width"] * self.gates
+            layers += [(opened, 2 * f["levels"]), (self.cells * w[0], f["hidden width"])]
         elif self.name == "hnerv":
-            stem = [(w[0], f["latents"], 1, 1)]
-        else:
+            layers += [(w[0], f["latents"], 1, 1)]
+        elif self.name == "nirvana":
             h = f["hidden width"]
-            stem = [(h, self.inputs), (h, h), (f["cell"] ** 2 * w[0], h)]
-        stages = [
-            (w[i + 1] * s * s, w[i], k, k) for i, (s, k) in enumerate(zip(self.strides, self.kernels(), strict=True))
-        ]
-        head = 1 if self.name == "nerv" else 3
-        return [shape for layer in [*stem, *stages, (6, w[-1], head, head)] for shape in (layer, layer[:1])]
+            layers += [(h, self.inputs), (h, h), (f["cell"] ** 2 * w[0], h)]
+        if self.boosted:
+            layers += boost_twin.block_layers(self.stages())
+        elif self.name == "nervpp":
+            layers += [layer for stage in self.stages() for layer in nervpp_twin.layers(stage)]
+        else:
+            layers += [(b.c_out * b.stride**2, b.c_in, b.kernel, b.kernel) for b in self.stages()]
+        head = 1 if self.like_nerv else 3
+        return [shape for layer in [*layers, (6, w[-1], head, head)] for shape in (layer, layer[:1])]
 
     def cost(self, frames: int) -> tuple[int, int, int]:
         """Parameters, multiply-adds of a picture, activation bytes."""
         f, w, cells = self.fields, self.widths(), self.cells
         parameters = sum(math.prod(shape) for shape in self.tensors()) + f.get("latents", 0) * frames * cells
-        most, area = [], cells
-        if self.name == "nerv":
-            macs = f["hidden width"] * (2 * f["levels"] + cells * w[0])
+        macs, most, area = 0, [], cells
+        if self.like_nerv:
+            macs = f["hidden width"] * (2 * self.gates * f["levels"] + cells * w[0])
         elif self.name == "hnerv":
             macs = cells * f["latents"] * w[0]
-        else:
+        elif self.name == "nirvana":
             h, patch = f["hidden width"], f["cell"] ** 2 * w[0]
             area *= f["cell"] ** 2
             macs = cells * h * (self.inputs + h + patch)
             most = [cells * (self.inputs + 2 * h), cells * 3 * h, cells * (h + 2 * patch)]
-        for i, (s, k) in enumerate(zip(self.strides, self.kernels(), strict=True)):
-            macs += area * w[i] * w[i + 1] * s * s * k * k
-            most.append(area * (w[i] + 2 * w[i + 1] * s * s))
-            area *= s * s
-        macs += (1 if self.name == "nerv" else 9) * 6 * area * w[-1]
+        if self.boosted:
+            own, most, area = boost_twin.cost(self.stages(), f["levels"], f["condition width"], cells)
+            macs += own
+        elif self.name == "nervpp":
+            for b in self.stages():
+                own, alive = nervpp_twin.cost(b, area)
+                macs, most, area = macs + own, most + alive, area * b.stride**2
+        else:
+            for b in self.stages():
+                macs += area * b.c_in * b.c_out * b.stride**2 * b.kernel**2
+                most.append(area * (b.c_in + 2 * b.c_out * b.stride**2))
+                area *= b.stride**2
+        macs += (1 if self.like_nerv else 9) * 6 * area * w[-1]
         return parameters, macs, 4 * max(*most, area * (w[-1] + 12))
 
 
@@ -249,17 +286,28 @@ def waves(value: float, levels: int) -> list[float]:
     return [float(np.float32(f(a))) for f in (math.sin, math.cos) for a in angles]
 
 
+def _code(group: Group, t: int) -> np.ndarray:
+    """Of the frame's time."""
+    f, tau = group.network.fields, float(np.float32(t / group.frames))
+    angles = [math.pi * tau * (f["base"] / 100) ** level for level in range(f["levels"])]
+    return np.array([np.float32(g(a)) for a in angles for g in (math.sin, math.cos)], np.float64)
+
+
 def _stem(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
     network, f = group.network, group.network.fields
     tau = float(np.float32(t / group.frames))
-    if network.name == "nerv":
-        angles = [math.pi * tau * (f["base"] / 100) ** level for level in range(f["levels"])]
-        code = np.array([np.float32(g(a)) for a in angles for g in (math.sin, math.cos)], np.float64)
-        hidden = silu(weights[0] @ code + weights[1])
-        return silu(weights[2] @ hidden + weights[3]).reshape(-1, *network.grid)
+    if network.name == "nervpp":
+        passed, gate = np.split(weights[0] @ _code(group, t) + weights[1], 2)
+        return (weights[2] @ (passed * gelu(gate)) + weights[3]).reshape(-1, *network.grid)
+    if network.like_nerv:
+        activation = np.sin if network.boosted else silu
+        hidden = activation(weights[0] @ _code(group, t) + weights[1])
+        return activation(weights[2] @ hidden + weights[3]).reshape(-1, *network.grid)
     steps = np.array([step(e) for e in group.channel_exponents])[:, None, None]
     assert group.embedding is not None
     embedding = group.embedding[:, t] * steps
+    if network.name == "hnerv-boost":
+        return embedding
     if network.name == "hnerv":
         return gelu(convolution(embedding, weights[0], weights[1]))
     (rows, columns), d, m = network.grid, f["cell"], f["octaves of space"]
@@ -277,13 +325,32 @@ def _stem(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
     return out
 
 
+def _features(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
+    """What the head takes."""
+    network, stages = group.network, group.network.stages()
+    if network.boosted:
+        condition, weights = weights[:8], weights[8:]
+        told = boost_twin.scales(stages, condition, _code(group, t), network.fields["condition width"])
+    x, activation = _stem(group, weights, t), silu if network.name == "nerv" else gelu
+    weights = weights[
+        {"nerv": 4, "hnerv": 2, "nirvana": 6, "hnerv-boost": 0, "nerv-boost": 4, "nervpp": 4}[network.name] :
+    ]
+    for stage in stages:
+        if network.name == "nervpp":
+            x, weights = nervpp_twin.run(x, stage, weights[:16], convolution, shuffle), weights[16:]
+            continue
+        x = shuffle(convolution(x, weights[0], weights[1]), stage.stride)
+        if network.boosted:
+            x, weights = boost_twin.run(x, next(told), weights[2:6], convolution), weights[6:]
+        else:
+            x, weights = activation(x), weights[2:]
+    return x
+
+
 def picture(group: Group, t: int, width: int, height: int, bit_depth: int) -> Planes:
     """Frame ``t``, in float64."""
     network, weights = group.network, [value.astype(np.float64) for value in group.values]
-    x, activation = _stem(group, weights, t), silu if network.name == "nerv" else gelu
-    weights = weights[{"nerv": 4, "hnerv": 2, "nirvana": 6}[network.name] :]
-    for i, s in enumerate(network.strides):
-        x = activation(shuffle(convolution(x, weights[2 * i], weights[2 * i + 1]), s))
+    x = _features(group, weights, t)
     v = np.tanh(convolution(x, weights[-2], weights[-1])) / 2 + 0.5
     samples = np.rint(v * (2**bit_depth - 1))[:, : network.rows, : network.columns]
     luma = np.empty((2 * network.rows, 2 * network.columns))
