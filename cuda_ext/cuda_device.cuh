@@ -16,6 +16,7 @@
 namespace nvcodec::warp_coder {
 
 constexpr unsigned kWarpsOfBlock = 8;
+constexpr unsigned kBlocksOfMultiprocessor = 3;  // that registers must be left for; 60 KiB of tables allow as many
 constexpr std::size_t kMostStaged = 80 * 1024;        // bytes of tables that are worth a block's shared memory
 constexpr std::uint64_t kKeptMemory = 256ull << 20;  // bytes that the pool does not give back between calls
 
@@ -27,8 +28,8 @@ inline void check_cuda(cudaError_t status) {
 
 // Warps take chunks in turn, blocks first, so that few chunks spread over all multiprocessors.
 template <typename Task, bool kShared>
-__global__ void __launch_bounds__(32 * kWarpsOfBlock, 3) run_task(const __grid_constant__ Task task, std::uint64_t warps, const void* staged_from,
-                                                               std::uint32_t staged_bytes) {
+__global__ void __launch_bounds__(32 * kWarpsOfBlock, kBlocksOfMultiprocessor)
+    run_task(const __grid_constant__ Task task, std::uint64_t warps, const void* staged_from, std::uint32_t staged_bytes) {
   if constexpr (kShared) {
     extern __shared__ __align__(16) unsigned char staged[];
     for (std::uint32_t i = threadIdx.x; i < staged_bytes / 16; i += blockDim.x)

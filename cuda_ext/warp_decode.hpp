@@ -22,7 +22,8 @@ class WordWindow {
   // The word that is `ahead` < 32 words away.
   NVCODEC_LANES U32 peek(const U32& ahead) const {
     const U32 place = ahead + at_;
-    const U32 pair = W::template select<std::uint32_t>(place < 2 * kLanes, W::shuffle(low_, place >> 1), W::shuffle(high_, place >> 1));
+    const U32 near = W::shuffle(low_, place >> 1), far = W::shuffle(high_, place >> 1);
+    const U32 pair = W::template select<std::uint32_t>(place < 2 * kLanes, near, far);
     return pair >> ((place & 1u) << 4) & 0xFFFFu;
   }
 
@@ -108,7 +109,13 @@ class LaneDecoder {
 
   NVCODEC_LANES LaneDecoder(const TableView& tables, const U32& states, const WordWindow<W>& words, std::uint64_t word_count,
                              std::uint32_t count)
-      : tables_(tables), escapes_(count), count_(count), states_(states), words_(words), left_(word_count >> 32 == 0 ? static_cast<std::uint32_t>(word_count) : ~0u), furthest_(0u) {}
+      : tables_(tables),
+        escapes_(count),
+        count_(count),
+        states_(states),
+        words_(words),
+        left_(word_count >> 32 == 0 ? static_cast<std::uint32_t>(word_count) : ~0u),
+        furthest_(0u) {}
 
   // Writes unzigzagged table symbols; raw bits and escapes are not in them yet.
   NVCODEC_LANES Status run(const Index* indices, Value* values) {
