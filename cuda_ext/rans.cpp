@@ -83,13 +83,14 @@ void seed_states(ChunkCode& code, std::uint32_t lanes) {
     code.states[i / 2] |= static_cast<std::uint32_t>(code.tail[i]) << (8 * (i & 1));
 }
 
-States load_states(const std::uint8_t* bytes, std::uint32_t lanes) {
-  States states{};
+// False if one is too small.
+bool load_states(const std::uint8_t* bytes, std::uint32_t lanes, States& states) {
+  bool good = true;
   for (std::uint32_t lane = 0; lane < lanes; ++lane) {
     states[lane] = load_le16(bytes + 4 * lane) | load_le16(bytes + 4 * lane + 2) << 16;
-    if (states[lane] < kStateLow) throw_damaged("a starting state of a segment is too small");
+    good = good && states[lane] >= kStateLow;
   }
-  return states;
+  return good;
 }
 
 // The tail as one string of bytes, what rode in the states and then what is stored, and zeros to read beyond.
@@ -182,15 +183,17 @@ void decode_chunks(const ChunkBytes* bytes, const ChunkModel<Index>* models, Val
                    const Kernels& kernels, Scratch& scratch) {
   reserve(scratch, models, count, false);
   std::vector<DecodeJob<Index>> jobs;
-  for (std::size_t k = 0; k < count; ++k)
-    jobs.push_back({models[k], load_states(bytes[k].states, models[k].lanes), bytes[k].words, bytes[k].word_count,
-                    scratch.symbols(k)});
-  decode_lanes(jobs.data(), count, kernels);
-  for (std::size_t k = 0; k < count; ++k) {
+  for (States states{}; jobs.size() < count && load_states(bytes[jobs.size()].states, models[0].lanes, states);) {
+    const std::size_t k = jobs.size();
+    jobs.push_back({models[k], states, bytes[k].words, bytes[k].word_count, scratch.symbols(k)});
+  }
+  if (!jobs.empty()) decode_lanes(jobs.data(), jobs.size(), kernels);
+  for (std::size_t k = 0; k < jobs.size(); ++k) {
     if (jobs[k].damage != nullptr) throw_damaged(jobs[k].damage);
     std::vector<std::uint8_t> tail = join_tail(bytes[k], jobs[k].states, models[k].lanes);
     join_values(tail, models[k], jobs[k].symbols, values[k], kernels);
   }
+  if (jobs.size() < count) throw_damaged("a starting state of a segment is too small");
 }
 
 #define NVCODEC_CHUNKS(Value, Index)                                                                            \

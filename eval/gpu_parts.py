@@ -21,6 +21,7 @@ from nvcodec.codecs.predicted_model import KIND
 from nvcodec.codecs.registry import get_codec
 from nvcodec.codecs.weights import SUFFIX
 from nvcodec.container import Unit
+from nvcodec.entropy import bench_cuda
 from nvcodec.errors import InputError, NvcodecError
 from nvcodec.format import VideoFormat
 from nvcodec.hardware import fast_precision, pick_device
@@ -35,6 +36,11 @@ def device(given: argparse.Namespace) -> dict[str, Any]:
         compute = f"{facts.major}.{facts.minor}"
         found["devices"].append({"name": facts.name, "memory": facts.total_memory, "compute": compute})
     return found
+
+
+def coder(given: argparse.Namespace) -> dict[str, Any]:
+    """The entropy coder's kernels; a UsageError where there is no GPU."""
+    return {"rows": list(bench_cuda.rows())}
 
 
 def load_clip(path: Path) -> tuple[list[Planes], VideoFormat]:
@@ -128,6 +134,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m eval.gpu_parts", description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(dest="what", required=True)
     commands.add_parser("device").set_defaults(call=device)
+    commands.add_parser("coder").set_defaults(call=coder)
     for name, call in (("fit", fit), ("decode", decode)):
         command = commands.add_parser(name)
         command.set_defaults(call=call)

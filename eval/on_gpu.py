@@ -42,6 +42,7 @@ def parts(clip: Path, out: Path, seconds: float) -> list[Part]:
     worker = (sys.executable, "-m", "eval.gpu_parts")
     named = [
         Part("device", (*worker, "device"), 120),
+        Part("coder", (*worker, "coder"), 300),
         Part("tests", (sys.executable, "-m", "pytest", "-q", "-m", "cuda", "tests"), 480),
     ]
     for quality in QUALITIES:

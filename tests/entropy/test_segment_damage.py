@@ -203,3 +203,12 @@ def test_threads_are_not_started_for_chunks_that_are_not_there(backend: str) -> 
     cut = bytes.fromhex("0801 007f 007f") + 2 * struct.pack("<I", 1 << 16)
     with pytest.raises(TruncatedError):
         decode_segment(cut, np.zeros(64, np.uint8), GAUSSIAN, threads=1 << 40, backend=backend)
+
+
+def test_of_two_damaged_chunks_the_first_is_told() -> None:
+    tables = np.zeros(64, np.uint8)
+    data = bytearray(encode_segment(np.zeros(64, np.int32), tables, GAUSSIAN, lanes_log2=0, chunk_symbols=32))
+    assert data[:6] == bytes.fromhex("0801 0000 0000") and len(data) == 14
+    data[8] ^= 4  # the state of the first chunk is another one, that of the second too small
+    data[12:] = b"\0\0"
+    assert "does not end in its starting state" in both(bytes(data), tables)
