@@ -460,6 +460,7 @@ def test_units_that_break_the_text(coded, case):
     bad = BAD_UNITS[case](payload.units)
     if case == "a unit too few":
         bad[-1] = replace(bad[-1], first=LENGTH - 1)
+    opened(payload, FORMAT, payload.units)  # weights are read once, whichever test comes first
     tracemalloc.start()
     try:
         one_line(FormatError, ".", lambda: opened(payload, FORMAT, bad))

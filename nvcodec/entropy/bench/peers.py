@@ -36,7 +36,7 @@ def _module(name: str) -> ModuleType | None:
 
 def _compiled_compressai() -> ModuleType | None:
     """CompressAI's compiled coder without its package, which needs torchvision; nothing of it stays imported."""
-    package = importlib.util.find_spec("compressai")
+    package = PathFinder.find_spec("compressai")
     if package is None or package.submodule_search_locations is None:
         return None
     spec = PathFinder.find_spec("compressai.ans", list(package.submodule_search_locations))
