@@ -90,6 +90,8 @@ class PoolEngine(Closing):
         outcome = _outcome(future)
         died = isinstance(outcome, BrokenProcessPool)
         ready = worker.last_words() if died else True
+        if not died:
+            worker.hear()
         with self._lock:
             del self._running[worker]
             self._idle.append(worker)

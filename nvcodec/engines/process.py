@@ -15,7 +15,7 @@ from nvcodec.codecs.registry import CODECS
 from nvcodec.engines import worker as inside
 from nvcodec.engines.work import Work
 
-LAST_WORDS = 1.0  # seconds that what a dead worker has said may take to arrive
+LAST_WORDS = 1.0  # seconds that what a worker has said, before it ended a job or died, may take to arrive
 
 
 class Worker:
@@ -40,6 +40,13 @@ class Worker:
             except OSError as error:  # the system has no room for a process
                 return _failed(error)
             return self._running().run(work)
+
+    def hear(self) -> None:
+        """After a job: wait for its last status, which comes another way than its result."""
+        with self._lock:
+            process = self._process
+        if process is not None:
+            process.hear()
 
     def end(self) -> None:
         """Let the process die at once; the next job gets another."""
@@ -88,6 +95,7 @@ class _Process:
         self._number = 0  # of the job
         self._work: Work | None = None
         self._ready = False
+        self._heard = threading.Event()  # the last status of the job
 
     @property
     def alive(self) -> bool:
@@ -96,6 +104,7 @@ class _Process:
     def run(self, work: Work) -> Future[GroupPayload]:
         self._number += 1
         self._work = work
+        self._heard.clear()
         with _ctrl_c_held():
             future = self._executor.submit(inside.run, self._number, work.job, self._device, dict(CODECS))
         if not self._inner.closed:
@@ -106,6 +115,10 @@ class _Process:
     def end(self) -> None:
         with suppress(OSError):
             self._link.send(None)
+
+    def hear(self) -> None:
+        """Wait for the job's last status, or for the process's end."""
+        self._heard.wait(LAST_WORDS)
 
     def wait_for_words(self) -> bool:
         """Returns whether the process, which is dead, had been ready for work."""
@@ -121,8 +134,13 @@ class _Process:
                 message = self._link.recv()
                 self._ready = True
                 work = self._work
-                if message is not None and work is not None and message[0] == self._number:
+                if message is None or work is None or message[0] != self._number:
+                    continue
+                if message[1] is None:
+                    self._heard.set()
+                else:
                     work.tell(message[1])
+        self._heard.set()
 
 
 @contextmanager

@@ -54,15 +54,18 @@ def _end_with_parent(link: Connection) -> None:
 
 
 def run(number: int, job: GroupJob, device: str | None, codecs: Codecs) -> GroupPayload:
-    """Code a group; its statuses go out with ``number``. ``codecs``: the parent's registered ones."""
+    """Code a group; its statuses go out with ``number``, None as the last. ``codecs``: the parent's registered ones."""
     CODECS.update(codecs)
 
-    def tell(status: FitStatus) -> None:
+    def tell(status: FitStatus | None) -> None:
         assert _link is not None
         with suppress(OSError):  # the parent is gone, and so is this process soon
             _link.send((number, status))
 
-    return run_portable(on_device(job, device), Seldom(tell))
+    try:
+        return run_portable(on_device(job, device), Seldom(tell))
+    finally:
+        tell(None)
 
 
 def on_device(job: GroupJob, device: str | None) -> GroupJob:
