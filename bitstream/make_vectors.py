@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Makes the test vectors of SPEC.md section 11: ``vectors/{good,bad,truncated}/NAME.nvc`` with ``NAME.json``.
 
+Those of FITTED.md section 9, ``vectors/fitted/NAME.json``, are fitted_vectors.py's.
+
     python3 bitstream/make_vectors.py           write them all
     python3 bitstream/make_vectors.py --check   compare with what is there; exit code 1 if anything differs
 
@@ -20,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bitstream.fitted_vectors import fitted_files
 from nvcodec.container import Group, Reader, SequenceHeader, Unit, Writer, crc32c, describe
 from nvcodec.container import chunk as ch
 from nvcodec.container.group import pack_group
@@ -259,7 +262,7 @@ def expectation(data: bytes) -> object:
 
 def all_files() -> dict[str, bytes]:
     """Every vector and expectation, by its path under ``vectors``."""
-    out: dict[str, bytes] = {}
+    out = fitted_files()
     for folder, makers in {"good": [good], "bad": [damaged, refused], "truncated": [truncated]}.items():
         for maker in makers:
             for name, data in maker():

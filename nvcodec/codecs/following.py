@@ -118,17 +118,19 @@ class Follower:
     def _until_still(self, network: torch.nn.Module, parameters: CodedParameters, plan: Plan, config: Any) -> Candidate:
         """The best of the network before, a probe of the fit, and the whole of it where the probe gained enough."""
         quantised = self._quantised(parameters)
-        best, value = self._judged(quantised(0), config)
+        best = quantised(0)
+        value = self._value(best, config)
         for part in (PROBE, 1 - PROBE):
             self.encoder.fit(network, parameters, plan.part(part), config)
-            candidate, now = self._judged(quantised(0), config)
+            tensors = quantised(0)
+            now = self._value(tensors, config)
             gained = 1 - now / value
             if now < value:
-                best, value = candidate, now
+                best, value = tensors, now
             if gained < STILL:
                 break
-        return best
+        return Candidate(*encode_tensors(best))
 
-    def _judged(self, tensors: CodedTensors, config: Any) -> tuple[Candidate, float]:
-        payload, bits = encode_tensors(tensors)
-        return Candidate(payload, bits), self.encoder.objective(config, tensors, 8.0 * len(payload))
+    def _value(self, tensors: CodedTensors, config: Any) -> float:
+        """The objective, without scales: they save all trials alike."""
+        return self.encoder.objective(config, tensors, 8.0 * len(encode_tensors(tensors, scaled=False)[0]))

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from nvcodec.codecs.base import GroupSpec, quality_lambda
 from nvcodec.codecs.grids import largest
+from nvcodec.codecs.prediction import WHOLE
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, MOST_PARAMETERS, quality_for_psnr
 from nvcodec.codecs.state import FittedState
-from nvcodec.codecs.tensors import WHOLE, CodedTensors, encode_tensors, step_exponent, step_size
+from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
 from nvcodec.fitting.parameters import CodedParameters
 
 PSNR_SLACK = 0.3  # dB above the floor that a result may have
@@ -114,11 +115,18 @@ class SizeGoal(Goal):
 
     def choose(self, quantised: Quantised, psnr: Callable[[CodedTensors], float]) -> Candidate:
         def fits(coarseness: int) -> bool:  # holding falls as steps become finer, so count from coarse to fine
-            return len(encode_tensors(quantised(-coarseness))[0]) <= self.most_bytes
+            return len(encode_tensors(quantised(-coarseness), scaled=False)[0]) <= self.most_bytes
 
         finest = last_true(-MOST_OFFSET, MOST_OFFSET, fits)
         offset = MOST_OFFSET if finest is None else -finest
-        return Candidate(*encode_tensors(quantised(offset)))
+        best = Candidate(*encode_tensors(quantised(offset)))
+        while offset > -MOST_OFFSET:  # scales make room for steps a little finer
+            offset -= 1
+            finer = Candidate(*encode_tensors(quantised(offset)))
+            if len(finer.payload) > self.most_bytes:
+                break
+            best = finer
+        return best
 
     def met(self, candidate: Candidate) -> bool:
         return SIZE_FLOOR * self.most_bytes <= len(candidate.payload) <= self.most_bytes

@@ -7,12 +7,16 @@ by tensor, and its embedding goes on from the last frame there.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nvcodec.codecs.prediction import WHOLE, residual_of, restored
+from nvcodec.codecs.scale_search import ScaleSearch
+from nvcodec.codecs.scales import Scales, check_word, read_scales, symbol_tables, write_offsets
 from nvcodec.codecs.state import FittedState
 from nvcodec.entropy.cost import code_length, table_costs
 from nvcodec.entropy.segment import decode_segment, encode_segment
@@ -22,15 +26,15 @@ from nvcodec.errors import DamagedError, FormatError
 
 Ints = NDArray[np.int32]
 STEP_BIAS = 13 * 16  # a coded step exponent e stands for 2**((e - STEP_BIAS) / 16)
-PREDICTION_SHIFT = 3  # the previous frame's embedding is weighted by a / 8
 # round(2**(23 + k/16)): a step's float32 is one of these times a power of two, the same on every machine
 _MANTISSAS = (
     8388608, 8760003, 9147842, 9552851, 9975792, 10417458, 10878679, 11360319,
     11863283, 12388516, 12937002, 13509772, 14107901, 14732511, 15384775, 16065917,
 )  # fmt: skip
-_WEIGHT_SIDE = struct.Struct("<BH")  # step exponent, table
-_CHANNEL_SIDE = struct.Struct("<BBH")  # step exponent, prediction weight, table
-WHOLE = 1 << PREDICTION_SHIFT  # the prediction weight that takes all of what was before
+_TABLE_WORD = struct.Struct("<H")
+_WEIGHT_SIDE = struct.Struct("<BH")  # step exponent, table word
+_CHANNEL_SIDE = struct.Struct("<BBH")  # step exponent, prediction weight, table word
+_CHANNEL_AXES = 1  # a channel's frames may have scales
 
 
 def step_size(exponent: int) -> np.float32:
@@ -111,32 +115,9 @@ def rescaled(before: Ints, exponent: int, to: int) -> Ints:
     return np.clip(np.rint(values), -(2**30), 2**30).astype(np.int32)
 
 
-def _weighted(frames: NDArray[np.integer], weight: int) -> NDArray[np.int64]:
-    """Arithmetic shift, half rounded up."""
-    shifted: NDArray[np.int64] = (frames.astype(np.int64) * weight + (WHOLE >> 1)) >> PREDICTION_SHIFT
-    return shifted
-
-
-def _residual(channel: Ints, weight: int, before: Ints | None = None) -> NDArray[np.integer]:
-    """(T, h, w) minus the weighted previous frame; that of frame 0 is ``before``, if there is one."""
-    if weight == 0:
-        return channel
-    first = np.zeros_like(channel[:1]) if before is None else before[None]
-    return channel - _weighted(np.concatenate([first, channel[:-1]]), weight)
-
-
-def _restore(residual: NDArray[np.integer], weight: int, before: Ints | None = None) -> Ints:
-    """The inverse of :func:`_residual`. Raises :class:`DamagedError` beyond 32 bits, where only damage leads."""
-    if weight == 0:
-        return residual.astype(np.int32, copy=False)
-    out = residual.astype(np.int64)
-    if before is not None:
-        out[0] += _weighted(before, weight)
-    for t in range(1, len(out)):
-        out[t] += _weighted(out[t - 1], weight)
-    if np.abs(out).max(initial=0) >= 1 << 31:
-        raise DamagedError("the embedding leaves the range of 32-bit integers")
-    return out.astype(np.int32)
+def _weight_axes(shape: tuple[int, ...]) -> int:
+    """How many axes of a tensor may have scales: a bias has none."""
+    return 2 if len(shape) > 1 else 0
 
 
 def _best_table(symbols: NDArray[np.integer]) -> tuple[float, int]:
@@ -149,7 +130,7 @@ def _best_prediction(channel: Ints, before: Ints | None) -> tuple[int, int]:
     """(weight, table) of fewest bits; no prediction whose residual leaves 32 bits."""
     choices = []
     for weight in range(WHOLE + 1):
-        residual = _residual(channel, weight, before)
+        residual = residual_of(channel, weight, before)
         if np.abs(residual.astype(np.int64)).max(initial=0) < 1 << 31 or weight == 0:
             choices.append((*_best_table(residual), weight))
     _, table, weight = min(choices)
@@ -165,29 +146,52 @@ def _before(tensors: CodedTensors, channel: int) -> Ints | None:
     return rescaled(previous.embedding[channel], *exponents)
 
 
-def encode_tensors(tensors: CodedTensors) -> tuple[bytes, float]:
-    """A unit's payload and the ideal bits of its symbols under the chosen tables."""
-    side, tables = bytearray(), []
-    streams: list[NDArray[np.integer]] = []
+@dataclass(frozen=True)
+class Stream:
+    """What is coded of a tensor or a channel."""
+
+    head: bytes  # side information before the table word
+    symbols: NDArray[np.integer]
+    table: int  # the best one for all of them
+    axes: int  # that may have scales
+
+
+def streams_of(tensors: CodedTensors) -> list[Stream]:
+    """Of all weights and channels, in order."""
+    out = []
     for number, (values, exponent) in enumerate(zip(tensors.weights, tensors.weight_exponents, strict=True)):
-        table = _best_table(values)[1]
-        if tensors.previous is None:
-            side += _WEIGHT_SIDE.pack(exponent, table)
-        else:
-            side += _CHANNEL_SIDE.pack(exponent, tensors.predictions[number], table)
-        streams.append(values.reshape(-1))
-        tables.append(table)
+        head = (exponent,) if tensors.previous is None else (exponent, tensors.predictions[number])
+        out.append(Stream(bytes(head), values, _best_table(values)[1], _weight_axes(values.shape)))
     if tensors.embedding is not None:
         for number, (channel, exponent) in enumerate(zip(tensors.embedding, tensors.embedding_exponents, strict=True)):
             before = _before(tensors, number)
             weight, table = _best_prediction(channel, before)
-            side += _CHANNEL_SIDE.pack(exponent, weight, table)
-            streams.append(_residual(channel, weight, before).reshape(-1))
-            tables.append(table)
-    symbols = np.concatenate(streams).astype(np.int32)
-    indices = np.repeat(np.array(tables, np.uint16), [len(stream) for stream in streams])
-    bits = code_length(symbols, indices, GGD) + 8 * len(side)
-    return bytes(side) + encode_segment(symbols, indices, GGD), bits
+            residual = residual_of(channel, weight, before)
+            out.append(Stream(bytes((exponent, weight)), residual, table, _CHANNEL_AXES))
+    return out
+
+
+def write_streams(streams: Sequence[Stream], scales: Sequence[Scales]) -> tuple[bytes, float]:
+    """The payload of such scales, one a stream, and its ideal bits."""
+    side = b"".join(
+        stream.head + _TABLE_WORD.pack(each.word) for stream, each in zip(streams, scales, strict=True)
+    ) + write_offsets(scales)
+    symbols = np.concatenate([stream.symbols.reshape(-1) for stream in streams]).astype(np.int32)
+    indices = symbol_tables(scales, [stream.symbols.shape for stream in streams])
+    return side + encode_segment(symbols, indices, GGD), code_length(symbols, indices, GGD) + 8 * len(side)
+
+
+def encode_tensors(tensors: CodedTensors, *, scaled: bool = True) -> tuple[bytes, float]:
+    """A unit's payload and the ideal bits of its symbols under the chosen tables.
+
+    Not ``scaled``: faster, for trials; the payload is never shorter than with scales.
+    """
+    streams = streams_of(tensors)
+    plain = write_streams(streams, [Scales(stream.table) for stream in streams])
+    scales = [ScaleSearch(s.symbols, s.table).best(s.axes) for s in streams] if scaled else []
+    if not any(each.offsets for each in scales):
+        return plain
+    return min(plain, write_streams(streams, scales), key=lambda coded: len(coded[0]))
 
 
 @dataclass(frozen=True)
@@ -196,24 +200,26 @@ class _Side:
 
     exponent: int
     prediction: int
-    table: int
+    word: int  # table and scales
 
 
-def _sides(payload: bytes, shapes: Shapes, leans: bool) -> tuple[list[_Side], list[_Side]]:
-    """Of all weights and all channels. Raises :class:`FormatError` for what does not exist."""
+def _sides(payload: bytes, shapes: Shapes, leans: bool) -> list[_Side]:
+    """Of all weights and then all channels. Raises :class:`FormatError` for what does not exist."""
     at, found = 0, []
-    channels = shapes.embedding[0] if shapes.embedding else 0
-    for number in range(len(shapes.weights) + channels):
+    axes = [_weight_axes(shape) for shape in shapes.weights]
+    axes += [_CHANNEL_AXES] * (shapes.embedding[0] if shapes.embedding else 0)
+    for number, most in enumerate(axes):
         if number < len(shapes.weights) and not leans:
-            exponent, table = _WEIGHT_SIDE.unpack_from(payload, at)
-            found.append(_Side(exponent, 0, table))
+            exponent, word = _WEIGHT_SIDE.unpack_from(payload, at)
+            found.append(_Side(exponent, 0, word))
             at += _WEIGHT_SIDE.size
         else:
             found.append(_Side(*_CHANNEL_SIDE.unpack_from(payload, at)))
             at += _CHANNEL_SIDE.size
-    if any(side.table >= GGD.size or side.prediction > WHOLE for side in found):
-        raise FormatError("a network's side information names a table or a prediction that does not exist")
-    return found[: len(shapes.weights)], found[len(shapes.weights) :]
+        check_word(found[-1].word, most)
+    if any(side.prediction > WHOLE for side in found):
+        raise FormatError("a network's side information names a prediction that does not exist")
+    return found
 
 
 def decode_tensors(payload: bytes, shapes: Shapes, previous: FittedState | None = None) -> CodedTensors:
@@ -221,15 +227,16 @@ def decode_tensors(payload: bytes, shapes: Shapes, previous: FittedState | None 
 
     Raises :class:`FormatError` or :class:`DamagedError`.
     """
-    leans = previous is not None
+    leans, count = previous is not None, len(shapes.weights)
     if len(payload) < shapes.side_bytes(leans):
         raise DamagedError("a network's unit is shorter than its side information")
-    weights, channels = _sides(payload, shapes, leans)
+    sides = _sides(payload, shapes, leans)
     channel = shapes.embedding[1:] if shapes.embedding else ()
-    lengths = [prod(shape) for shape in shapes.weights] + [prod(channel)] * len(channels)
-    tables = np.array([side.table for side in (*weights, *channels)], np.uint16)
-    symbols = decode_segment(payload[shapes.side_bytes(leans) :], np.repeat(tables, lengths), GGD)
-    parts = np.split(symbols, np.cumsum(lengths)[:-1])
+    all_shapes = [*shapes.weights, *[channel] * (len(sides) - count)]
+    scales, at = read_scales(payload, shapes.side_bytes(leans), [side.word for side in sides], all_shapes)
+    symbols = decode_segment(payload[at:], symbol_tables(scales, all_shapes), GGD)
+    parts = np.split(symbols, np.cumsum([prod(shape) for shape in all_shapes])[:-1])
+    weights, channels = sides[:count], sides[count:]
     out = CodedTensors(
         [part.reshape(shape) for part, shape in zip(parts, shapes.weights, strict=False)],
         [side.exponent for side in weights],
@@ -239,7 +246,7 @@ def decode_tensors(payload: bytes, shapes: Shapes, previous: FittedState | None 
     )
     if shapes.embedding:
         out.embedding = np.stack([
-            _restore(part.reshape(channel), side.prediction, _before(out, number))
-            for number, (part, side) in enumerate(zip(parts[len(weights) :], channels, strict=True))
+            restored(part.reshape(channel), side.prediction, _before(out, number))
+            for number, (part, side) in enumerate(zip(parts[count:], channels, strict=True))
         ])  # fmt: skip
     return out

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.codecs import tensors as module
+from nvcodec.codecs.prediction import residual_of, restored
 from nvcodec.codecs.state import FittedState
 from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors, encode_tensors, step_exponent, step_size
 from nvcodec.entropy.symbols import symbol_hash
@@ -119,8 +120,8 @@ channels = st.integers(0, 2**32).flatmap(
 
 @given(channels, st.integers(0, 8))
 def test_prediction_is_undone(channel, weight):
-    residual = module._residual(channel, weight)
-    assert np.array_equal(module._restore(residual, weight), channel)
+    residual = residual_of(channel, weight)
+    assert np.array_equal(restored(residual, weight), channel)
 
 
 @given(channels, st.integers(1, 8))
@@ -129,17 +130,17 @@ def test_prediction_in_plain_integers(residual, weight):
     for row in residual[1:].astype(object):
         expected.append(row + (weight * expected[-1] + 4) // 8)
     if max(abs(int(v)) for v in np.concatenate([e.ravel() for e in expected])) < 2**31:
-        assert np.array_equal(module._restore(residual, weight), np.array(expected).astype(np.int32))
+        assert np.array_equal(restored(residual, weight), np.array(expected).astype(np.int32))
     else:
         with pytest.raises(DamagedError):
-            module._restore(residual, weight)
+            restored(residual, weight)
 
 
 def test_an_embedding_that_leaves_32_bits_is_damage():
     residual = np.full((65535, 1, 1), 2**31 - 1, np.int32)
     with pytest.raises(DamagedError):
-        module._restore(residual, 8)
-    assert np.array_equal(module._restore(residual, 0), residual)
+        restored(residual, 8)
+    assert np.array_equal(restored(residual, 0), residual)
 
 
 def test_steps_are_exact():
@@ -265,8 +266,8 @@ def test_rescaled_integers(values, exponent, to):
 
 @given(channels, channels, st.integers(0, 8))
 def test_prediction_from_the_group_before_is_undone(channel, earlier, weight):
-    residual = module._residual(channel, weight, earlier[0])
-    assert np.array_equal(module._restore(residual, weight, earlier[0]), channel)
+    residual = residual_of(channel, weight, earlier[0])
+    assert np.array_equal(restored(residual, weight, earlier[0]), channel)
     expected = channel[0].astype(object) - ((weight * earlier[0].astype(object) + 4) // 8 if weight else 0)
     assert np.array_equal(residual[0], expected)
 

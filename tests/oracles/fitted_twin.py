@@ -15,6 +15,7 @@ from nvcodec.entropy.segment import decode_segment
 from nvcodec.entropy.tables import GGD
 from tests.oracles import boost_twin, nervpp_twin
 from tests.oracles.boost_twin import Block
+from tests.oracles.scales_twin import symbol_tables
 
 MANTISSAS = (
     8388608, 8760003, 9147842, 9552851, 9975792, 10417458, 10878679, 11360319,
@@ -202,10 +203,11 @@ def decode_group(
         require(len(part) == (3 if short else 4), "side information ends early")
         sides.append((part[0], 0 if short else part[1], int.from_bytes(part[-2:], "little")))
         at += len(part)
-        require(sides[-1][1] <= 8 and sides[-1][2] < 960, "no such table or prediction")
+        require(sides[-1][1] <= 8, "no such prediction")
     shapes = [*shapes, *[(frames, *network.grid)] * channels]
-    tables = [np.full(math.prod(shape), side[2], np.uint16) for shape, side in zip(shapes, sides, strict=True)]
-    symbols = decode_segment(payload[at:], np.concatenate(tables), GGD, backend="python").astype(np.int64)
+    words = [side[2] for side in sides]
+    tables, at = symbol_tables(payload, at, words, shapes, channels)
+    symbols = decode_segment(payload[at:], tables, GGD, backend="python").astype(np.int64)
     arrays = []
     for shape in shapes:
         arrays.append(symbols[: math.prod(shape)].reshape(shape))
