@@ -133,8 +133,11 @@ class GroupEncoder:
         spec, samples = self.spec, samples_a_step(parameters.count)
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
         chosen = FitSettings(plan, self.lam, bits, spec.seed, spec.precision, batch_samples=samples, **settings)
+        growth = config.growth()
         with deterministic(spec.device):
-            status = fit(network, parameters, self.clip, self._input, chosen, self.on_status, config.growth())
+            status = fit(
+                network, parameters, self.clip, self._input, chosen, self.on_status, growth if growth.windows else None
+            )
         self.steps += status.step
         self.modelled_bits = status.bits
 

@@ -56,6 +56,7 @@ class Growth:
     grid: tuple[int, int]  # rows and columns before the first stage
     stages: tuple[Stage, ...]
     head: Stage
+    windows: bool = True  # whether a part of the features shows a part of the picture; not if a layer sees all of them
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Of each stage and of the head, as their modules have them."""
