@@ -6,6 +6,7 @@ from nvcodec.container.group import Group, GroupHead, Unit, UnitSpan
 from nvcodec.container.header import SequenceHeader
 from nvcodec.container.join import GroupEntry
 from nvcodec.container.layout import Damage
+from nvcodec.container.library import Library, append_video, describe_file, is_library, open_library
 from nvcodec.container.limits import (
     DEFAULT,
     LEVELS,
@@ -31,6 +32,7 @@ __all__ = [
     "Group",
     "GroupEntry",
     "GroupHead",
+    "Library",
     "Limits",
     "Reader",
     "SequenceHeader",
@@ -38,9 +40,13 @@ __all__ = [
     "Unit",
     "UnitSpan",
     "Writer",
+    "append_video",
     "check_cost",
     "crc32c",
     "describe",
+    "describe_file",
+    "is_library",
     "level_limits",
+    "open_library",
     "smallest_level",
 ]

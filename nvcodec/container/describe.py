@@ -31,8 +31,9 @@ def _plain(value: Any) -> Any:
 
 
 def describe_header(header: SequenceHeader) -> JSON:
-    """The sequence header, fractions as ``"num/den"``."""
+    """The sequence header, fractions as ``"num/den"``; ``video`` in libraries alone."""
     out: JSON = {"codec_id": header.codec_id, "level": header.level, "minor": header.minor}
+    out |= {} if header.video is None else {"video": header.video}
     return out | _plain(asdict(header.format))
 
 

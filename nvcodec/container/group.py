@@ -34,6 +34,7 @@ class Unit:
 class Group:
     """A group of frames, coded. Group and frame numbers count within the sequence.
 
+    ``depends_on`` -1 is the last group of the sequence before, where that is the library's video before (SPEC.md 4).
     Hashes have 8 bytes, all zero = absent; ``pts`` and ``durations`` are in display order, in the sequence's time base.
     """
 
@@ -95,9 +96,12 @@ def _check_cover(spans: Iterable[tuple[int, int]], frame_count: int) -> None:
         raise FormatError(f"group: the units show {end} frames, the group has {frame_count}")
 
 
-def pack_group(group: Group) -> bytes:
-    """The payload of GRUP; raises :class:`FormatError` for a group that breaks the format."""
-    _validate(group)
+def pack_group(group: Group, leans_back: bool = False) -> bytes:
+    """The payload of GRUP; raises :class:`FormatError` for a group that breaks the format.
+
+    ``leans_back``: of its sequence's header, that it may lean on the sequence before.
+    """
+    _validate(group, leans_back)
     depends = 0 if group.depends_on is None else group.number - group.depends_on
     head = f.uv(group.number) + f.uv(group.first_frame) + f.uv(group.frame_count) + f.uv(depends)
     head += group.symbol_hash + group.picture_hash + pack_timing(make_timing(group.pts, group.durations))
@@ -107,13 +111,13 @@ def pack_group(group: Group) -> bytes:
     return head + struct.pack("<I", crc32c(head)) + b"".join(unit.payload for unit in group.units)
 
 
-def _validate(group: Group) -> None:
+def _validate(group: Group, leans_back: bool) -> None:
     name = f"group {group.number}"
     if not 1 <= group.frame_count <= COUNT_MAX or not 1 <= len(group.units) <= COUNT_MAX:
         raise FormatError(f"{name}: {group.frame_count} frames in {len(group.units)} units")
     if len(group.pts) != group.frame_count:
         raise FormatError(f"{name}: {len(group.pts)} timestamps for {group.frame_count} frames")
-    if group.depends_on is not None and not 0 <= group.depends_on < group.number:
+    if group.depends_on is not None and not -int(leans_back) <= group.depends_on < group.number:
         raise FormatError(f"{name} cannot lean on group {group.depends_on}")
     if len(group.symbol_hash) != HASH_SIZE or len(group.picture_hash) != HASH_SIZE:
         raise FormatError(f"{name}: hashes must have {HASH_SIZE} bytes")
@@ -142,16 +146,17 @@ def pack_table(units: list[Unit]) -> bytes:
     return bytes(out)
 
 
-def parse_head(data: bytes, newer: bool = False) -> GroupHead:
+def parse_head(data: bytes, newer: bool = False, leans_back: bool = False) -> GroupHead:
     """The head at the start of ``data`` (a GRUP payload, or at least its first :data:`HEAD_MAX` bytes).
 
+    ``newer`` and ``leans_back`` are those of the sequence's header.
     Allocates no more than a small multiple of ``data``. Raises :class:`FormatError`; a wrong head_crc is one too.
     """
     c = f.Cursor(data[:HEAD_MAX], "group", newer)
     number, first_frame = c.uv(name="number"), c.uv(name="first frame")
     c.what = f"group {number}"
     count = c.uv(COUNT_MAX, 1, "frame count")
-    depends = c.uv(number, name="depends")
+    depends = c.uv(number + leans_back, name="depends")
     symbol_hash, picture_hash = c.take(HASH_SIZE), c.take(HASH_SIZE)
     timing = parse_timing(c, count)
     config = c.blob(CONFIG_MAX, "config")

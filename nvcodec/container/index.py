@@ -19,7 +19,7 @@ _TYPES = {number: kind for kind, number in _KINDS.items()}
 
 @dataclass(frozen=True)
 class GroupRow:
-    """What the index repeats of a group; numbers count within the sequence."""
+    """What the index repeats of a group; numbers count within the sequence, -1 is the last group of the one before."""
 
     number: int
     first_frame: int
@@ -55,7 +55,9 @@ def pack_index(chunks: Sequence[ChunkRow], end_pts: int) -> bytes:
     return bytes(out) + f.sv(end_pts)
 
 
-def parse_index(payload: bytes, start: int, end: int, newer: bool = False) -> tuple[list[ChunkRow], int]:
+def parse_index(
+    payload: bytes, start: int, end: int, newer: bool = False, leans_back: bool = False
+) -> tuple[list[ChunkRow], int]:
     """The chunks that lie from byte ``start`` to ``end`` of the file without gaps, and the end pts.
 
     Raises :class:`FormatError`; the number of rows is bounded by the bytes of the chunks they stand for.
@@ -71,7 +73,7 @@ def parse_index(payload: bytes, start: int, end: int, newer: bool = False) -> tu
         size = c.uv(end - offset, GROUP_MIN if name == ch.GRUP else ch.FRAME_SIZE, "a chunk's size")
         group = None
         if name == ch.GRUP:
-            count, depends = c.uv(COUNT_MAX, 1, "frame count"), c.uv(number, name="depends")
+            count, depends = c.uv(COUNT_MAX, 1, "frame count"), c.uv(number + leans_back, name="depends")
             pts = c.time(pts + c.sv())
             group = GroupRow(number, frames, count, number - depends if depends else None, pts)
             number, frames = number + 1, frames + count

@@ -15,6 +15,7 @@ class GroupEntry:
     """A group as listed.
 
     ``number`` and ``depends_on`` count in its sequence, ``first_frame`` and ``pts_first`` in the whole video.
+    ``depends_on`` -1 is the last group of the library's video before.
     """
 
     number: int

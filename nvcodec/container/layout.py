@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nvcodec.container import chunk as ch
-from nvcodec.container.header import SequenceHeader, parse_header
+from nvcodec.container.header import SequenceHeader, parse_header, videos_missing
 from nvcodec.container.index import TAIL_SIZE, ChunkRow, GroupRow, parse_index, parse_tail
 from nvcodec.container.source import Source
 from nvcodec.errors import DamagedError, FormatError, TruncatedError, UnsupportedError
@@ -106,13 +106,37 @@ def read_index(source: Source, sequence: Sequence) -> bool:
     header = source.header(at, tail) if sequence.indexed and at >= sequence.chunks_start else None
     if header is None or header.type != ch.INDX or at + header.size != tail:
         return False
-    newer = sequence.header.newer
+    newer, leans_back = sequence.header.newer, sequence.header.leans_back
     try:
         payload = source.payload(at, header)
-        sequence.chunks, sequence.end_pts = parse_index(payload, sequence.chunks_start, at, newer)
+        sequence.chunks, sequence.end_pts = parse_index(payload, sequence.chunks_start, at, newer, leans_back)
     except FormatError:
         return False
     header.check(newer)
     if any(row.critical and not row.type for row in sequence.chunks):
         raise UnsupportedError("the stream holds a chunk that is unknown to this reader and needed to decode")
     return True
+
+
+def check_videos(sequences: list[Sequence], only: int | None = None) -> list[Damage]:
+    """Judge the numbers of a library's videos (SPEC.md 6.3): in order from 0, or video ``only`` alone.
+
+    Videos lost behind damage are listed. Raises :class:`FormatError`.
+    """
+    if only is not None:
+        if [sequence.header.video for sequence in sequences] != [only]:
+            raise FormatError(f"the bytes of video {only} of a library hold other sequences")
+        return []
+    out: list[Damage] = []
+    before, hurt = None, False
+    for sequence in sequences:
+        lost = videos_missing(before, sequence.header, hurt)
+        if lost:
+            out.append(lost_videos(sequence.start, sequence.header, lost))
+        before, hurt = sequence.header, hurt or sequence.hurt or not sequence.complete
+    return out
+
+
+def lost_videos(offset: int, header: SequenceHeader, count: int) -> Damage:
+    """``count`` videos are missing before the sequence at ``offset``."""
+    return Damage(offset, "order", f"{count} videos are lost before video {header.video}")

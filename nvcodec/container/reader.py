@@ -13,7 +13,7 @@ from nvcodec.container.group import HEAD_MAX, Group, GroupHead, UnitSpan, parse_
 from nvcodec.container.header import SequenceHeader
 from nvcodec.container.index import ChunkRow, GroupRow
 from nvcodec.container.join import GroupEntry, Joined
-from nvcodec.container.layout import Damage, Sequence
+from nvcodec.container.layout import Damage, Sequence, check_videos
 from nvcodec.container.limits import DEFAULT, LEVELS, Limits, check_amount
 from nvcodec.container.scan import find_sequences, row_of
 from nvcodec.container.source import Source
@@ -35,18 +35,20 @@ def check_level(header: SequenceHeader, frames: int, chunk_bytes: int) -> None:
 class Reader:
     """An nvc file that can seek. Sequences of one kind that follow each other are one video.
 
+    Those of a library never are: frames of the first video alone can be read here, see :mod:`.library` for all.
+    ``video`` says that the file holds that video of a library alone.
     Opening reads the ends, the index, tracks and metadata; a file without a sound index is scanned once.
     Damage is listed in ``damage``, a missing end in ``truncated``; neither stops the reader. Raises
     :class:`FormatError`, :class:`TruncatedError` or :class:`DamagedError` (nothing to read),
     :class:`UnsupportedError` and :class:`LimitError`.
     """
 
-    def __init__(self, file: BinaryIO, *, limits: Limits = DEFAULT) -> None:
+    def __init__(self, file: BinaryIO, *, limits: Limits = DEFAULT, video: int | None = None) -> None:
         self.limits = limits
         self._source = Source(file)
         self.sequences: list[Sequence] = find_sequences(self._source)
         self._joined = Joined()
-        self.damage: list[Damage] = []
+        self.damage: list[Damage] = check_videos(self.sequences, video)
         self._tracks_before: dict[int, int] = {}  # by the offset of a PKTS chunk
         for sequence in self.sequences:
             self._load(sequence)
@@ -115,9 +117,12 @@ class Reader:
         return index
 
     def chain(self, index: int) -> list[int]:
-        """Indices of the groups to decode, in order, for group ``index``: those it leans on, then itself."""
+        """Indices of the groups to decode, in order, for group ``index``: those it leans on, then itself.
+
+        It ends at a group that leans on the sequence before (``depends_on`` -1).
+        """
         out = [index]
-        while (leans_on := self.groups[out[-1]].depends_on) is not None:
+        while (leans_on := self.groups[out[-1]].depends_on) is not None and leans_on >= 0:
             wanted = (self.groups[out[-1]].sequence, leans_on)
             at = bisect_right(self.groups, wanted, key=lambda entry: (entry.sequence, entry.number)) - 1
             if at < 0 or (self.groups[at].sequence, self.groups[at].number) != wanted:
@@ -270,7 +275,8 @@ class Reader:
         check_level(header, entry.frame_count, entry.length - ch.FRAME_SIZE)
 
     def _parse_head(self, entry: GroupEntry, payload: bytes) -> GroupHead:
-        head = parse_head(payload, self.sequences[entry.sequence].header.newer)
+        header = self.sequences[entry.sequence].header
+        head = parse_head(payload, header.newer, header.leans_back)
         first = entry.first_frame - self._joined.bases[entry.sequence]
         pts = entry.pts_first - self._joined.shift(entry.sequence)
         if row_of(head) != GroupRow(entry.number, first, entry.frame_count, entry.depends_on, pts):

@@ -133,7 +133,8 @@ class _Scan:
 
     def _head(self, at: int, header: ch.ChunkHeader) -> GroupHead:
         payload = self.source.read(at + ch.HEADER_SIZE, min(header.length, HEAD_MAX))
-        head = parse_head(payload, self.done[-1].header.newer)
+        sequence = self.done[-1].header
+        head = parse_head(payload, sequence.newer, sequence.leans_back)
         if head.length != header.length:
             raise FormatError(f"group {head.number}: units end at byte {head.length}, the payload at {header.length}")
         return head

@@ -10,9 +10,9 @@ from nvcodec.container import chunk as ch
 from nvcodec.container import extras
 from nvcodec.container.crc import crc32c
 from nvcodec.container.group import Group, parse_head, split_payload
-from nvcodec.container.header import SequenceHeader, parse_header
+from nvcodec.container.header import SequenceHeader, parse_header, videos_missing
 from nvcodec.container.join import GroupEntry, Joined
-from nvcodec.container.layout import Damage, check_head_chunk, check_signature
+from nvcodec.container.layout import Damage, check_head_chunk, check_signature, lost_videos
 from nvcodec.container.limits import DEFAULT, LEVELS, Limits, check_amount
 from nvcodec.container.scan import Order, row_of
 from nvcodec.container.source import PLACES, SEARCH_FACTOR
@@ -126,6 +126,7 @@ class StreamReader:
 
     def _begin(self) -> None:
         """Read the HEAD behind a signature; raises as :func:`~nvcodec.container.layout.read_head` does."""
+        at = self.bytes_read - len(ch.SIGNATURE)
         start = self._take(ch.HEADER_SIZE)
         if len(start) < ch.HEADER_SIZE:
             raise TruncatedError("the stream ends before its header does")
@@ -138,9 +139,17 @@ class StreamReader:
         header = parse_header(body[ch.HEADER_SIZE : -4])
         ch.parse_header(start).check(header.newer)
         check_amount("pixels", header.format.width * header.format.height, self.limits)
-        self._joined.start(header)
         self._cut |= self._open
+        self._follow(at, header)
+        self._joined.start(header)
         self._order, self._hurt, self._open = Order(), False, True
+
+    def _follow(self, at: int, header: SequenceHeader) -> None:
+        """Judge the number of a library's video; raises :class:`FormatError`."""
+        before = self._joined.headers[-1] if self._joined.headers else None
+        lost = videos_missing(before, header, self._cut or any(damage.kind != "index" for damage in self.damage))
+        if lost:
+            self.damage.append(lost_videos(at, header, lost))
 
     def _next(self) -> Group | list[Packet] | None:
         """The next group or packets; ``None`` at the end."""
@@ -243,7 +252,7 @@ class StreamReader:
         number = len(self._joined.headers) - 1
         self._joined.check_same(number)
         sequence = self._joined.headers[number]
-        head = parse_head(payload, sequence.newer)
+        head = parse_head(payload, sequence.newer, sequence.leans_back)
         if not self._order.follows(head, gap=self._hurt):
             if not self._hurt:
                 raise FormatError(f"group {head.number} at byte {at} does not follow the group before")

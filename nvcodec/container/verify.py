@@ -68,7 +68,8 @@ def _judge(source: Source, sequence: Sequence, row: ChunkRow) -> Damage | None:
     try:
         header.check(sequence.header.newer)
         if row.group is not None:
-            head = parse_head(source.read(row.offset + ch.HEADER_SIZE, min(length, HEAD_MAX)), sequence.header.newer)
+            payload = source.read(row.offset + ch.HEADER_SIZE, min(length, HEAD_MAX))
+            head = parse_head(payload, sequence.header.newer, sequence.header.leans_back)
             if row_of(head) != row.group or head.length != length:
                 return Damage(row.offset, "index", f"the {where} is not the group that the index names")
     except FormatError as error:

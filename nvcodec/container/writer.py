@@ -100,7 +100,7 @@ class Writer:
                 f"group {group.number} at frame {group.first_frame} cannot follow "
                 f"{self._groups} groups of {self.frame_count} frames"
             )
-        payload = pack_group(group)
+        payload = pack_group(group, self.header.leans_back)
         level = LEVELS.get(self.header.level)
         if level and (group.frame_count > level.frames or len(payload) > level.chunk_bytes):
             raise FormatError(f"group {group.number} is over level {self.header.level} of its sequence")
@@ -151,7 +151,7 @@ class Writer:
 
 def group_size(group: Group) -> int:
     """Bytes of the chunk that :meth:`Writer.write_group` makes of ``group``."""
-    return ch.FRAME_SIZE + len(pack_group(group))
+    return ch.FRAME_SIZE + len(pack_group(group, leans_back=True))
 
 
 def packets_size(packets: list[Packet]) -> int:
