@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bitstream.fitted_vectors import fitted_files
-from nvcodec.container import Group, Reader, SequenceHeader, Unit, Writer, crc32c, describe
+from nvcodec.container import Group, SequenceHeader, Unit, Writer, crc32c, describe_file
 from nvcodec.container import chunk as ch
 from nvcodec.container.group import pack_group
 from nvcodec.container.header import pack_header
@@ -106,6 +106,22 @@ def sample() -> bytes:
     return video({"encoder": "test"}, AUDIO, group(0), packets[0], group(1), packets[1], group(2), packets[2])
 
 
+def library_header(number: int | None, width: int = 6, height: int = 4) -> SequenceHeader:
+    return replace(HEADER, video=number, format=replace(FORMAT, width=width, height=height))
+
+
+def library() -> list[bytes]:
+    """Three videos of different sizes: the second has tracks and leans on the first, the third on the second."""
+    packets = [Packet(0, b"audio", 0, 0, 960), Packet(1, b"Hi", 40, None, 2000)]
+    tracks = [AUDIO, Track("subtitle", "ass", Fraction(1, 1000))]
+    return [
+        video({"title": "zero"}, group(0), group(1, depends_on=0), header=library_header(0)),
+        video(*tracks, group(0, depends_on=-1), packets, group(1, depends_on=0), header=library_header(1, 8, 6)),
+        video({"title": "two"}, AUDIO, group(0, 3, depends_on=-1), group(1, 3, depends_on=-1), packets[:1],
+              header=library_header(2, 16, 2)),
+    ]  # fmt: skip
+
+
 def good() -> Files:
     hidden = [Unit(0, 0, (), b"shared"), Unit(3, 1, (0,), b"d"), Unit(0, 1, (0, 1), b""), Unit(1, 2, (2, 1, 0), b"bc")]
     hdr = replace(
@@ -143,6 +159,8 @@ def good() -> Files:
         sample() + video({"encoder": "other", "b": "2"}, AUDIO, group(0), [Packet(0, b"p", 0, 0, 960)]),
     )
     yield "concatenated_later", video(group(0)) + video(group(0, pts=[100, 101]))
+    yield "library", b"".join(library())
+    yield "library_of_one", library()[0]
 
 
 def damaged() -> Files:
@@ -169,6 +187,11 @@ def damaged() -> Files:
     yield "junk_behind", data + b"junk that is no chunk at all"
     yield "second_header", data + flip(data, 20)
     yield "wrong_index", assemble(raw_group(pack_group(group(0, 2))), index=True)[:-TAIL_SIZE]
+    videos = library()
+    yield "library_lost_video", videos[0] + flip(videos[1], 25) + videos[2]
+    yield "library_group", videos[0] + flip(videos[1], offset_of(videos[1], ch.GRUP) + 12) + videos[2]
+    yield "library_index", videos[0] + flip(videos[1], offset_of(videos[1], ch.INDX) + 12) + videos[2]
+    yield "library_junk_between", videos[0] + b"junk that is no chunk at all" + videos[1]
 
 
 def refused() -> Files:
@@ -229,11 +252,41 @@ def refused() -> Files:
     yield "packet_of_no_track", assemble(ch.pack_chunk(ch.PKTS, b"\1\0\0\0\0"))
     yield "track_1_first", assemble(ch.pack_chunk(ch.TRAK, b"\1\1\1\0\0\0\1\0\0\0" + bytes(3)))
     yield "track_kind_0", assemble(ch.pack_chunk(ch.TRAK, bytes(2) + b"\1\0\0\0\1\0\0\0" + bytes(3)))
+    yield from refused_libraries()
     yield "unlike_sequences", video(group(0)) + video(group(0), header=replace(HEADER, codec_id=65280))
+
+
+def refused_libraries() -> Files:
+    first, second, third = library()
+    yield "library_number_jumps", first + third
+    yield "library_number_twice", first + first
+    yield "library_number_back", first + second + first
+    yield "library_begins_at_2", third
+    yield "library_mixed", first + video(group(0))
+    yield "library_mixed_later", video(group(0)) + first
+    yield "library_other_codec", first + video(group(0), header=replace(library_header(1), codec_id=65280))
+    leans = [
+        sealed(bytes([0, 0, 1, depends]) + bytes(16) + b"\0\0\1" + b"\0" + b"\1\3\0\0") for depends in (0, 1, 2)
+    ]
+    heads = [ch.pack_chunk(ch.HEAD, pack_header(library_header(number))) for number in (0, 1)]
+    yield "library_first_leans_back", assemble(leans[1], head=heads[0], index=False)
+    before = assemble(leans[0], head=heads[0], index=False)
+    yield "library_leans_too_far", before + assemble(leans[2], head=heads[1], index=False)
+    head = pack_header(library_header(0))
+    yield "library_header_without_number", assemble(head=ch.pack_chunk(ch.HEAD, head[:-2]))
+    yield "extras_8", assemble(head=ch.pack_chunk(ch.HEAD, head[:41] + b"\x08"))
 
 
 def truncated() -> Files:
     data = sample()
+    videos = library()
+    whole = b"".join(videos)
+    yield "library_last_without_tail", whole[:-TAIL_SIZE]
+    last = offset_of(videos[2], ch.GRUP, 1)
+    yield "library_in_last_group", b"".join(videos[:2]) + videos[2][: last + 30]
+    yield "library_in_last_header", b"".join(videos[:2]) + videos[2][:40]
+    yield "library_middle_cut", videos[0] + videos[1][: offset_of(videos[1], ch.INDX)] + videos[2]
+    yield "library_cut_and_lost", videos[0][:-TAIL_SIZE] + videos[2]
     yield "in_signature", data[:5]
     yield "in_header", data[:40]
     yield "after_header", data[: offset_of(data, ch.META)]
@@ -255,7 +308,7 @@ def truncated() -> Files:
 def expectation(data: bytes) -> object:
     """What the package's reader says of a file: a report, or the name of its error."""
     try:
-        return describe(Reader(io.BytesIO(data)))
+        return describe_file(io.BytesIO(data))
     except NvcodecError as error:
         return {"error": type(error).__name__}
 

@@ -130,13 +130,15 @@ def parse_head(payload):
          "colour": named("primaries transfer matrix full_range", (*colour, bool(full))),
          "rotation": 90 * turns, "mastering": None, "content_light": None}
     extras = f.fixed("B")[0]
-    f.reserved(extras <= 3, "reserved extras")
+    f.reserved(extras <= 7, "reserved extras")
     if extras & 1:
         n = f.fixed("8H2I")
         h["mastering"] = {"primaries": [list(n[i:i + 2]) for i in (0, 2, 4)], "white_point": list(n[6:8]),
                           "max_luminance": n[8], "min_luminance": n[9]}
     if extras & 2:
         h["content_light"] = named("max_content max_average", f.fixed("HH"))
+    if extras & 4:
+        h["video"] = f.fixed("H")[0]
     f.finish()
     need(width * height <= LEVELS.get(level, (1 << 33,))[0], "the picture is over the stream's level")
     return h
@@ -159,11 +161,16 @@ def parse_times(f, count):
     return first, end, lambda: (pts, durations)
 
 
-def parse_group(payload, minor):
+def beyond(header):
+    """1 if groups may lean on the last group of the sequence before, number -1; else 0."""
+    return int(header.get("video", 0) > 0)
+
+
+def parse_group(payload, header):
     """A group's head (at the start of ``payload``), its times still folded up."""
-    f = Fields(payload[:1 << 20], minor)
+    f = Fields(payload[:1 << 20], header["minor"])
     g = {"number": f.uv(), "first_frame": f.uv(), "frame_count": f.uv(1, 65535)}
-    depends = f.uv(0, g["number"])
+    depends = f.uv(0, g["number"] + beyond(header))
     g["depends_on"] = g["number"] - depends if depends else None
     g["symbol_hash"], g["picture_hash"] = f.raw(8).hex(), f.raw(8).hex()
     g["pts_first"], g["end"], g["times"] = parse_times(f, g["frame_count"])
@@ -243,9 +250,12 @@ def parse_metadata(payload, minor):
 
 
 class File:
-    """``chunks`` of each sequence are dicts: offset, type, size, sound (CRC), and ``row`` for groups."""
+    """``chunks`` of each sequence are dicts: offset, type, size, sound (CRC), and ``row`` for groups.
 
-    def __init__(self, data):
+    ``only``: the number of the video of a library whose bytes ``data`` are; else None.
+    """
+
+    def __init__(self, data, only=None):
         self.data, self.damage = data, []
         self.budget = 8 * len(data)
         need(data, "not an nvc file: it is empty")
@@ -260,6 +270,22 @@ class File:
             end = sequence["offset"]
         if end:
             self.sequences = self.scan(0, end) + self.sequences
+        self.gaps = []  # places behind lost videos
+        self.number_videos(only)
+
+    def number_videos(self, only):
+        """Section 6.3: the videos of a library are numbered 0, 1, 2 ...; damage may have taken some."""
+        numbers = [sequence["header"].get("video") for sequence in self.sequences]
+        if only is not None:
+            need(numbers == [only], f"other sequences than video {only}")
+        elif numbers != [None] * len(numbers):
+            need(None not in numbers, "sequences with and without the number of a video")
+            need(len({s["header"]["codec_id"] for s in self.sequences}) == 1, "a library of several codecs")
+            due, hurt = 0, False
+            for sequence, number in zip(self.sequences, numbers, strict=True):
+                need(number == due or (number > due and hurt), f"video {number} where {due} is due")
+                self.gaps += [[sequence["offset"], "order"]] if number > due else []
+                due, hurt = number + 1, hurt or sequence["hurt"] or not sequence["complete"]
 
     def chunk(self, at, end):
         """(type, flags, size) of the chunk at ``at``, or None if it is forbidden or ends behind ``end``."""
@@ -334,7 +360,7 @@ class File:
                 row = {"offset": offset, "type": INDEX_KINDS.get(kind, b"xxxx"), "critical": kind in (1, 5)}
                 row["size"] = f.uv(40 if kind == 1 else 13, at - offset)
                 if kind == 1:
-                    count, depends = f.uv(1, 65535), f.uv(0, number)
+                    count, depends = f.uv(1, 65535), f.uv(0, number + beyond(sequence["header"]))
                     pts = time(pts + f.sv())
                     row["row"] = (number, frame, count, number - depends if depends else None, pts)
                     number, frame = number + 1, frame + count
@@ -428,7 +454,7 @@ class File:
 
     def damaged_group(self, at, size):
         try:
-            group = parse_group(self.payload(at, size), self.done[-1]["header"]["minor"])
+            group = parse_group(self.payload(at, size), self.done[-1]["header"])
         except Refused:
             return None
         return group if group["size"] == size - 13 and self.follows(group, True) else None
@@ -439,7 +465,7 @@ class File:
         if kind == b"HEAD" or (sequence["index"] and kind != b"TAIL"):
             self.stray(at)
         elif kind == b"GRUP":
-            group = parse_group(self.payload(at, size), sequence["header"]["minor"])
+            group = parse_group(self.payload(at, size), sequence["header"])
             need(group["size"] == size - 13, "units and payload differ in length")
             if self.follows(group, sequence["hurt"]):
                 self.add(at, kind, size, group)
@@ -499,12 +525,24 @@ def pixels_and_bytes(header, frames=0, size=0):
 
 
 def same_video(a, b):
-    return all(a[key] == b[key] for key in a if key not in ("level", "minor"))
+    return all(a[key] == b[key] for key in a if key not in ("level", "minor"))  # "video" is in both or in none
 
 
 def describe(data):
-    """All that the file says; raises :class:`Refused`."""
+    """All that the file says; raises :class:`Refused`. Of a library: of each video, as if it were a file alone."""
     file = File(data)
+    if "video" not in file.sequences[0]["header"]:
+        return describe_video(file)
+    starts = [sequence["offset"] for sequence in file.sequences]
+    parts, damage = [], file.gaps
+    for sequence, end in zip(file.sequences, [*starts[1:], len(data)], strict=True):
+        start = sequence["offset"]
+        parts.append(describe_video(File(data[start:end], sequence["header"]["video"])))
+        damage += [[start + at, kind] for at, kind in parts[-1]["damage"]]
+    return {"videos": parts, "truncated": any(part["truncated"] for part in parts), "damage": sorted(damage)}
+
+
+def describe_video(file):
     out = {"sequences": [], "frame_count": 0, "truncated": False, "metadata": {}, "tracks": [], "groups": [],
            "packets": [], "passthrough_bytes": 0}
     end = 0
@@ -565,7 +603,7 @@ def describe_group(chunk, payload, header, sequence, base, shift):
     pixels_and_bytes(header, count, len(payload))
     if not chunk["sound"]:
         return out
-    group = parse_group(payload, header["minor"])
+    group = parse_group(payload, header)
     found = tuple(group[k] for k in ("number", "first_frame", "frame_count", "depends_on", "pts_first"))
     need(found == chunk["row"] and group["size"] == len(payload), "the index and the group differ")
     pts, durations = group["times"]()

@@ -6,7 +6,7 @@ from nvcodec.container.group import Group, GroupHead, Unit, UnitSpan
 from nvcodec.container.header import SequenceHeader
 from nvcodec.container.join import GroupEntry
 from nvcodec.container.layout import Damage
-from nvcodec.container.library import Library, append_video, describe_file, is_library, open_library
+from nvcodec.container.library import Library, append_video, describe_file, is_library, last_group, open_library
 from nvcodec.container.limits import (
     DEFAULT,
     LEVELS,
@@ -46,6 +46,7 @@ __all__ = [
     "describe",
     "describe_file",
     "is_library",
+    "last_group",
     "level_limits",
     "open_library",
     "smallest_level",

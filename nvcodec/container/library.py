@@ -128,6 +128,23 @@ def is_library(source: Reader | StreamReader | BinaryIO) -> bool:
     return read_head(bytes_, 0, bytes_.size)[0].video is not None
 
 
+def last_group(reader: Reader) -> int:
+    """Index of the last group of a library's video, which groups of the next one lean on as -1.
+
+    Raises :class:`DamagedError` if that group is not there, or if it may have been lost: one before it would be taken
+    for it and show other pictures.
+    """
+    sequence, number = reader.sequences[-1], reader.header.video
+    lost = not sequence.complete or not reader.groups
+    if not lost:
+        read = {row.offset for row in sequence.chunks if row.type != ch.GRUP or row.group is not None}
+        places = [damage.offset for damage in reader.damage if damage.kind != "index" and damage.offset not in read]
+        lost = any(offset >= reader.groups[-1].offset for offset in places)
+    if lost:
+        raise DamagedError(f"the last group of video {number} is lost")
+    return len(reader.groups) - 1
+
+
 def append_video(file: BinaryIO, header: SequenceHeader) -> Writer:
     """A writer of one more video behind those of ``file``, which is open for reading and writing.
 
@@ -149,9 +166,10 @@ def describe_file(file: BinaryIO, *, limits: Limits = DEFAULT) -> JSON:
 
     ``damage`` of a library has offsets of the whole file, those in ``videos`` count from each video's start.
     """
-    if not is_library(file):
+    try:
+        library = open_library(file, limits=limits)
+    except UsageError:
         return describe(Reader(file, limits=limits))
-    library = open_library(file, limits=limits)
     numbers = [header.video or 0 for header in library.videos]
     videos = [describe(library.video(number)) for number in numbers]
     damage = [[d.offset, d.kind] for d in check_videos(library.sequences)]

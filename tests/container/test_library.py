@@ -21,6 +21,7 @@ from nvcodec.container import (
     describe,
     describe_file,
     is_library,
+    last_group,
     open_library,
 )
 from nvcodec.container.library import View
@@ -223,6 +224,35 @@ def test_a_lost_video_is_named(library: bytes, one: Make) -> None:
     assert {damage.kind for damage in Reader(io.BytesIO(data)).damage} == {"header", "order"}
 
 
+def test_the_group_that_the_next_video_leans_on(library: bytes, one: Make, tools) -> None:
+    assert [last_group(open_library(io.BytesIO(library)).video(number)) for number in range(3)] == [1, 1, 1]
+    groups = Reader(io.BytesIO(one(0))).groups
+    packets = next(row for row in Reader(io.BytesIO(one(1)), video=1).sequences[0].chunks if row.type == b"PKTS")
+
+    def flipped(data: bytes, at: int) -> bytes:
+        return data[:at] + bytes([data[at] ^ 64]) + data[at + 1 :]
+
+    first = groups[0].offset
+    middle = flipped(one(0), first + 12)
+    known_damaged = flipped(one(0), groups[1].offset + groups[1].length - 6)
+    for data in (middle, known_damaged):
+        assert last_group(open_library(io.BytesIO(data + one(1))).video(0)) == 1
+    with pytest.raises(DamagedError):
+        open_library(io.BytesIO(known_damaged + one(1))).video(0).read_group(1)
+    file = io.BytesIO()
+    with Writer(file, Reader(io.BytesIO(one(0))).header):
+        pass
+    no_index = one(0)[: groups[1].offset + groups[1].length]
+    lost = [no_index, file.getvalue(), flipped(no_index, groups[1].offset + 12)]
+    lost.append(one(0)[: groups[1].offset + 5] + one(0)[groups[1].offset + 9 :])
+    for data in lost:
+        found = open_library(io.BytesIO(data + one(1)))
+        with pytest.raises(DamagedError, match="last group of video 0 is lost"):
+            last_group(found.video(0))
+    audio = flipped(one(0) + one(1), len(one(0)) + packets.offset + 12)
+    assert last_group(open_library(io.BytesIO(audio + one(2))).video(1)) == 1
+
+
 def _use(data: bytes) -> None:
     with contextlib.suppress(NvcodecError):
         describe_file(io.BytesIO(data))
@@ -237,6 +267,7 @@ def _use(data: bytes) -> None:
         for header in found.videos:
             video = found.video(header.video or 0)
             [video.chain(index) for index in range(len(video.groups))]
+            last_group(video)
 
 
 def test_flip_in_each_byte(library: bytes, one: Make) -> None:
