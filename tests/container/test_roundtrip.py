@@ -40,8 +40,9 @@ HEADERS = st.builds(
 )
 
 
-@given(HEADERS)
-def test_header(header: SequenceHeader) -> None:
+@given(HEADERS, st.none() | U16)
+def test_header(header: SequenceHeader, video: int | None) -> None:
+    header = replace(header, video=video)
     assert parse_header(pack_header(header)) == header
 
 
@@ -72,6 +73,12 @@ def groups(draw: st.DrawFn) -> Group:
 def test_group(group: Group) -> None:
     payload = pack_group(group)
     assert split_payload(parse_head(payload), payload) == group
+    back = replace(group, depends_on=-1)
+    payload = pack_group(back, leans_back=True)
+    assert split_payload(parse_head(payload, leans_back=True), payload) == back
+    for forbidden in (lambda: pack_group(back), lambda: parse_head(payload)):
+        with pytest.raises(FormatError):
+            forbidden()
 
 
 TICKS = st.none() | st.integers(-(2**50), 2**50)
@@ -147,6 +154,12 @@ BAD_FORMATS = [
 def test_refused_headers(tools, changes: dict[str, object]) -> None:
     with pytest.raises(FormatError):
         Writer(io.BytesIO(), replace(tools.header, format=replace(tools.header.format, **changes)))
+
+
+@pytest.mark.parametrize("video", [-1, 65536])
+def test_refused_video(tools, video: int) -> None:
+    with pytest.raises(FormatError, match="video"):
+        Writer(io.BytesIO(), replace(tools.header, video=video))
 
 
 def test_refused_items(tools) -> None:
