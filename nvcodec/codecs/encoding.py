@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
 from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
 from nvcodec.codecs.following import Follower
-from nvcodec.codecs.goals import Candidate, Goal, quantise
+from nvcodec.codecs.goals import Candidate, Goal
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, fit_plan, parameters_for, samples_a_step
 from nvcodec.codecs.tensors import CodedTensors
@@ -67,7 +67,7 @@ def start_of_fit(
         network = codec.network(config)
     start_at_means(network, clip)
     network = to_channels_last(network.to(device))
-    return network, CodedParameters(network, codec.start_embedding(clip, config)).to(device)
+    return network, codec.parameters(network, codec.start_embedding(clip, config)).to(device)
 
 
 class GroupEncoder:
@@ -105,7 +105,7 @@ class GroupEncoder:
         for attempt in range(self.goal.attempts):
             config = readable_plan(self.codec, count, len(self.frames), self.format)
             parameters = self._fit(config, attempt)
-            candidate = self.goal.choose(partial(quantise, parameters), partial(self.psnr, config))
+            candidate = self.goal.choose(partial(self.codec.quantise, parameters), partial(self.psnr, config))
             if best is None or self.goal.better(candidate, best[0]):
                 best = candidate, config
             if self.goal.done(candidate) or self.left(0.0) == 0:
@@ -123,7 +123,9 @@ class GroupEncoder:
     def _fit(self, config: Any, attempt: int) -> CodedParameters:
         spec, clip = self.spec, self.clip
         network, parameters = start_of_fit(self.codec, config, clip, spec.seed, spec.device)
-        left = self.left(0.0 if spec.seconds is None else self.finishing_seconds(config, quantise(parameters)))
+        left = None
+        if spec.seconds is not None:
+            left = self.left(self.finishing_seconds(config, self.codec.quantise(parameters)))
         plan = fit_plan(clip, spec, parameters.count, left, attempt, self.goal.attempts)
         self.fit(network, parameters, plan, config, coarse=CoarseFirst())
         return parameters

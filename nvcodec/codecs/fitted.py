@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
+from nvcodec.codecs.goals import quantise
 from nvcodec.codecs.state import FittedState
 from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors
 from nvcodec.container import Cost, Unit
 from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import Clip, from_phases
 from nvcodec.fitting.fit import FitStatus
+from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.format import VideoFormat
 from nvcodec.hardware import exact_fp32
 
@@ -117,9 +119,25 @@ class FittedCodec(ABC):
     def network_cost(self, config: Any) -> tuple[int, int]:
         """(multiply-adds a picture, most activation values alive at once)."""
 
+    # what a family may do its own way
+
     def start_embedding(self, clip: Clip, config: Any) -> Tensor | None:
         """Where the embedding (T, C, h, w) starts from, or None."""
         return None
+
+    def parameters(self, network: nn.Module, embedding: Tensor | None) -> CodedParameters:
+        """What a fit changes."""
+        return CodedParameters(network, embedding)
+
+    def quantise(
+        self, parameters: CodedParameters, offset: int = 0, previous: FittedState | None = None
+    ) -> CodedTensors:
+        """Round all parameters with every step exponent raised by ``offset``; ``previous`` is what they follow."""
+        return quantise(parameters, offset, previous)
+
+    def decode_tensors(self, payload: bytes, config: Any, frames: int, previous: FittedState | None) -> CodedTensors:
+        """What :meth:`quantise` made, from its bytes. Raises FormatError or DamagedError."""
+        return decode_tensors(payload, self.shapes(config, frames), previous)
 
     # what follows from it
 
@@ -154,7 +172,7 @@ class FittedCodec(ABC):
             raise FormatError(f"a group of a fitted codec has one unit, not {len(units)}")
         before = None if previous is None else self.state_before(previous, config)
         parsed = self.unpack(config, format.chroma_height, format.chroma_width)
-        tensors = decode_tensors(units[0].payload, self.shapes(parsed, frame_count), before)
+        tensors = self.decode_tensors(units[0].payload, parsed, frame_count, before)
         return FittedDecoder(self, parsed, tensors, format, frame_count, device)
 
     def state_before(self, previous: GroupState, config: bytes) -> FittedState:

@@ -14,10 +14,11 @@ import torch
 
 from nvcodec.codecs.base import GroupState
 from nvcodec.codecs.fitted import to_channels_last
-from nvcodec.codecs.goals import Candidate, PsnrGoal, quantise
+from nvcodec.codecs.goals import Candidate, PsnrGoal
 from nvcodec.codecs.sizing import fit_plan
 from nvcodec.codecs.state import FittedState
-from nvcodec.codecs.tensors import STEP_BIAS, CodedTensors, encode_tensors, step_size
+from nvcodec.codecs.steps import STEP_BIAS, step_size
+from nvcodec.codecs.tensors import CodedTensors
 from nvcodec.container import check_cost
 from nvcodec.errors import FormatError, LimitError
 from nvcodec.fitting.parameters import Before, CodedParameters
@@ -74,7 +75,8 @@ class Follower:
         if not isinstance(self.encoder.goal, PsnrGoal):
             return None
         tensors = self._quantised(parameters)(0)
-        candidate = Candidate(*encode_tensors(tensors), self.encoder.psnr(config, tensors), leans=True)
+        payload, bits = tensors.encode()
+        candidate = Candidate(payload, bits, self.encoder.psnr(config, tensors), leans=True)
         return candidate if self.encoder.goal.met(candidate) else None
 
     def _config(self) -> Any:
@@ -98,14 +100,14 @@ class Follower:
         if shape is not None:
             channels, frames, rows, columns = shape
             embedding = torch.zeros(frames, channels, rows, columns)
-        parameters = CodedParameters(network, embedding).to(device)
+        parameters = codec.parameters(network, embedding).to(device)
         parameters.follow(before_of(self.previous, device))
         return network, parameters
 
     def _quantised(self, parameters: CodedParameters) -> Any:
         def at(offset: int) -> CodedTensors:
             assert isinstance(self.previous, FittedState)
-            return quantise(parameters, offset, self.previous)
+            return self.encoder.codec.quantise(parameters, offset, self.previous)
 
         return at
 
@@ -129,8 +131,8 @@ class Follower:
                 best, value = tensors, now
             if gained < STILL:
                 break
-        return Candidate(*encode_tensors(best))
+        return Candidate(*best.encode())
 
     def _value(self, tensors: CodedTensors, config: Any) -> float:
         """The objective, without scales: they save all trials alike."""
-        return self.encoder.objective(config, tensors, 8.0 * len(encode_tensors(tensors, scaled=False)[0]))
+        return self.encoder.objective(config, tensors, 8.0 * len(tensors.encode(scaled=False)[0]))

@@ -19,7 +19,8 @@ from nvcodec.codecs.grids import largest
 from nvcodec.codecs.prediction import WHOLE
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, MOST_PARAMETERS, quality_for_psnr
 from nvcodec.codecs.state import FittedState
-from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_exponent, step_size
+from nvcodec.codecs.steps import step_exponent, step_size
+from nvcodec.codecs.tensors import CodedTensors
 from nvcodec.fitting.parameters import CodedParameters
 
 PSNR_SLACK = 0.3  # dB above the floor that a result may have
@@ -86,7 +87,7 @@ class Goal:
         return Goal(quality_lambda(spec.quality))
 
     def choose(self, quantised: Quantised, psnr: Callable[[CodedTensors], float]) -> Candidate:
-        return Candidate(*encode_tensors(quantised(0)))
+        return Candidate(*quantised(0).encode())
 
     def done(self, candidate: Candidate) -> bool:
         return True
@@ -115,14 +116,14 @@ class SizeGoal(Goal):
 
     def choose(self, quantised: Quantised, psnr: Callable[[CodedTensors], float]) -> Candidate:
         def fits(coarseness: int) -> bool:  # holding falls as steps become finer, so count from coarse to fine
-            return len(encode_tensors(quantised(-coarseness), scaled=False)[0]) <= self.most_bytes
+            return len(quantised(-coarseness).encode(scaled=False)[0]) <= self.most_bytes
 
         finest = last_true(-MOST_OFFSET, MOST_OFFSET, fits)
         offset = MOST_OFFSET if finest is None else -finest
-        best = Candidate(*encode_tensors(quantised(offset)))
+        best = Candidate(*quantised(offset).encode())
         while offset > -MOST_OFFSET:  # scales make room for steps a little finer
             offset -= 1
-            finer = Candidate(*encode_tensors(quantised(offset)))
+            finer = Candidate(*quantised(offset).encode())
             if len(finer.payload) > self.most_bytes:
                 break
             best = finer
@@ -151,7 +152,7 @@ class PsnrGoal(Goal):
         low = 0 if holds(0) else -32
         offset = last_true(low, MOST_OFFSET, holds)
         offset = 0 if offset is None else offset  # finer ones cost much and have not helped
-        return Candidate(*encode_tensors(quantised(offset)), measured[offset])
+        return Candidate(*quantised(offset).encode(), measured[offset])
 
     def done(self, candidate: Candidate) -> bool:
         assert candidate.psnr is not None

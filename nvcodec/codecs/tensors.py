@@ -18,6 +18,7 @@ from nvcodec.codecs.prediction import WHOLE, residual_of, restored
 from nvcodec.codecs.scale_search import ScaleSearch
 from nvcodec.codecs.scales import Scales, check_word, read_scales, symbol_tables, write_offsets
 from nvcodec.codecs.state import FittedState
+from nvcodec.codecs.steps import step_size
 from nvcodec.entropy.cost import code_length, table_costs
 from nvcodec.entropy.segment import decode_segment, encode_segment
 from nvcodec.entropy.symbols import symbol_hash
@@ -25,27 +26,10 @@ from nvcodec.entropy.tables import GGD
 from nvcodec.errors import DamagedError, FormatError
 
 Ints = NDArray[np.int32]
-STEP_BIAS = 13 * 16  # a coded step exponent e stands for 2**((e - STEP_BIAS) / 16)
-# round(2**(23 + k/16)): a step's float32 is one of these times a power of two, the same on every machine
-_MANTISSAS = (
-    8388608, 8760003, 9147842, 9552851, 9975792, 10417458, 10878679, 11360319,
-    11863283, 12388516, 12937002, 13509772, 14107901, 14732511, 15384775, 16065917,
-)  # fmt: skip
 _TABLE_WORD = struct.Struct("<H")
 _WEIGHT_SIDE = struct.Struct("<BH")  # step exponent, table word
 _CHANNEL_SIDE = struct.Struct("<BBH")  # step exponent, prediction weight, table word
 _CHANNEL_AXES = 1  # a channel's frames may have scales
-
-
-def step_size(exponent: int) -> np.float32:
-    """The float32 step of a coded exponent 0..255, 2**(exponent/16 - 13), made without a library's pow."""
-    octave, fraction = divmod(exponent - STEP_BIAS, 16)
-    return np.float32(np.ldexp(np.float64(_MANTISSAS[fraction]), octave - 23))
-
-
-def step_exponent(log2_step: float) -> int:
-    """The nearest exponent that the stream can hold."""
-    return max(0, min(255, round(log2_step * 16) + STEP_BIAS))
 
 
 @dataclass
@@ -58,6 +42,10 @@ class CodedTensors:
     embedding_exponents: tuple[int, ...] = ()
     previous: FittedState | None = None  # what the group leans on; then
     predictions: tuple[int, ...] = ()  # of each weight tensor from there, in eighths
+
+    def encode(self, *, scaled: bool = True) -> tuple[bytes, float]:
+        """As :func:`encode_tensors`."""
+        return encode_tensors(self, scaled=scaled)
 
     def hash(self) -> bytes:
         """8 bytes over all step exponents and symbols; equal on every machine or the stream is damaged.

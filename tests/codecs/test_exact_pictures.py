@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from nvcodec.codecs.encoding import quantise
 from nvcodec.codecs.fitted import FittedDecoder
+from nvcodec.codecs.goals import quantise
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.registry import get_codec
 from nvcodec.fitting.parameters import CodedParameters

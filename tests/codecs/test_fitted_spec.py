@@ -11,7 +11,8 @@ import pytest
 from nvcodec.codecs.fields import FieldReader
 from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.registry import get_codec
-from nvcodec.codecs.tensors import CodedTensors, encode_tensors, step_size
+from nvcodec.codecs.steps import step_size
+from nvcodec.codecs.tensors import CodedTensors, encode_tensors
 from nvcodec.container import Unit
 from nvcodec.format import VideoFormat
 from nvcodec.models.boost import HNeRVBoostConfig, NeRVBoostConfig

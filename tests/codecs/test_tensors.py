@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from nvcodec.codecs import tensors as module
 from nvcodec.codecs.prediction import residual_of, restored
 from nvcodec.codecs.state import FittedState
-from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors, encode_tensors, step_exponent, step_size
+from nvcodec.codecs.steps import step_exponent, step_size
+from nvcodec.codecs.tensors import CodedTensors, Shapes, decode_tensors, encode_tensors
 from nvcodec.entropy.symbols import symbol_hash
 from nvcodec.errors import DamagedError, FormatError
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from nvcodec.codecs.goals import last_true, quantise
-from nvcodec.codecs.tensors import step_size
+from nvcodec.codecs.steps import step_size
 from nvcodec.fitting.parameters import STEP_GRID, CodedParameters
 from nvcodec.fitting.rate import laplace_bits
 
