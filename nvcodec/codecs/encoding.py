@@ -19,7 +19,7 @@ from nvcodec.codecs.pictures import PictureHash
 from nvcodec.codecs.sizing import FEWEST_PARAMETERS, fit_plan, parameters_for, samples_a_step
 from nvcodec.codecs.tensors import CodedTensors
 from nvcodec.container import Unit, check_cost
-from nvcodec.errors import LimitError
+from nvcodec.errors import LimitError, UsageError
 from nvcodec.fitting.clip import Clip
 from nvcodec.fitting.coarse import CoarseFirst
 from nvcodec.fitting.fit import FitSettings, FitStatus, fit
@@ -97,6 +97,8 @@ class GroupEncoder:
             followed = Follower(self, self.previous).run()
             if followed is not None:
                 return self._payload(*followed)
+            if not self.codec.stands_alone:
+                raise UsageError(f"{len(self.frames)} frames do not go with the {self.codec.name} groups before them")
         return self._payload(*self._alone())
 
     def _alone(self) -> tuple[Candidate, Any]:

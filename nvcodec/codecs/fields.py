@@ -45,6 +45,11 @@ class FieldReader:
             raise FormatError(f"the network's {name} is {value}, outside {low}..{high}")
         return value
 
+    @property
+    def at(self) -> int:
+        """Bytes read so far."""
+        return self._at
+
     def end(self) -> None:
         if self._at != len(self._data):
             raise FormatError("the network's description goes on after its last field")

@@ -55,7 +55,7 @@ class FittedDecoder:
         self._codec, self._format, self._frames, self._device = codec, format, frame_count, device
         with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
             self._network = codec.network(config)
-        values = [torch.from_numpy(v) for v in self.state.weights]
+        values = [torch.from_numpy(v) for v in tensors.shown_weights(self.state)]
         names = [name for name, _ in self._network.named_parameters()]
         self._network.load_state_dict(dict(zip(names, values, strict=True)), assign=True)
         to_channels_last(self._network.to(device)).eval()
@@ -88,6 +88,8 @@ class FittedCodec(ABC):
     leans = True
     usual_frames = 0  # of a group; 0: as many as memory allows
     usual_keyint = 0  # frames from a key group to the next; 0: every group is one
+    library = False  # whether files of it hold several videos, and every group leans on the one before
+    stands_alone = True  # whether a group that misses its goal leaning may stand alone instead
 
     # what a family says
 

@@ -66,7 +66,7 @@ class Follower:
         else:
             self.encoder.fit(network, parameters, plan, config)
             candidate = self.encoder.goal.choose(self._quantised(parameters), partial(self.encoder.psnr, config))
-        if not self.encoder.goal.met(candidate):
+        if not self.encoder.goal.met(candidate) and self.encoder.codec.stands_alone:
             return None
         return replace(candidate, leans=True), config
 
@@ -94,7 +94,8 @@ class Follower:
     def _start(self, config: Any) -> tuple[torch.nn.Module, CodedParameters]:
         assert isinstance(self.previous, FittedState)
         codec, device = self.encoder.codec, self.spec.device
-        with torch.random.fork_rng(devices=[]):  # its random weights are replaced at once
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.spec.seed)  # most families' random weights are replaced at once
             network = to_channels_last(codec.network(config).to(device))
         shape, embedding = codec.shapes(config, len(self.encoder.frames)).embedding, None
         if shape is not None:

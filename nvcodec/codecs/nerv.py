@@ -6,6 +6,7 @@ The network shows the six half-size planes of 4:2:0. There is no embedding: all 
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -38,21 +39,35 @@ def get_encoding(fields: FieldReader) -> tuple[float, int]:
     return fields.get("encoding base", 100, 400) / 100, fields.get("encoding levels", 1, 128)
 
 
+def put_network(fields: FieldWriter, config: NeRVConfig) -> None:
+    """What does not depend on the picture's size."""
+    fields.put(config.width, config.min_width, config.expansion, config.hidden)
+    put_encoding(fields, config.pe_base, config.pe_levels)
+
+
+def get_network(fields: FieldReader) -> dict[str, Any]:
+    """The inverse of :func:`put_network`, as fields of a :class:`NeRVConfig`."""
+    out: dict[str, Any] = {
+        "width": fields.get("width", 1, MOST_WIDTH),
+        "min_width": fields.get("least width", 1, MOST_WIDTH),
+        "expansion": fields.get("expansion", 1, 16),
+        "hidden": fields.get("hidden width", 1, MOST_WIDTH),
+        "out_channels": CHANNELS,
+    }
+    out["pe_base"], out["pe_levels"] = get_encoding(fields)
+    return out
+
+
 def put_nerv(fields: FieldWriter, config: NeRVConfig) -> None:
     put_strides(fields, config.strides)
-    fields.put(*config.grid, config.width, config.min_width, config.expansion, config.hidden)
-    put_encoding(fields, config.pe_base, config.pe_levels)
+    fields.put(*config.grid)
+    put_network(fields, config)
 
 
 def get_nerv(fields: FieldReader, rows: int, columns: int) -> NeRVConfig:
     """The inverse of :func:`put_nerv`."""
     strides = get_strides(fields)
-    grid = get_grid(fields, strides, rows, columns)
-    width = fields.get("width", 1, MOST_WIDTH)
-    min_width = fields.get("least width", 1, MOST_WIDTH)
-    expansion = fields.get("expansion", 1, 16)
-    hidden = fields.get("hidden width", 1, MOST_WIDTH)
-    return NeRVConfig(grid, width, strides, min_width, expansion, hidden, *get_encoding(fields), CHANNELS)
+    return NeRVConfig(get_grid(fields, strides, rows, columns), strides=strides, **get_network(fields))
 
 
 class NeRVCodec(FittedCodec):

@@ -66,6 +66,10 @@ class CodedTensors:
                 value += base * np.float32(prediction / WHOLE)
         return values
 
+    def shown_weights(self, state: FittedState) -> Sequence[NDArray[np.float32]]:
+        """What the network computes with; ``state`` is what :meth:`state` gave."""
+        return state.weights
+
     def state(self, codec_id: int, config: bytes) -> FittedState:
         """For a group that leans on this one."""
         last = None if self.embedding is None else self.embedding[:, -1].copy()  # not a view, which would hold it all
@@ -108,7 +112,8 @@ def _weight_axes(shape: tuple[int, ...]) -> int:
     return 2 if len(shape) > 1 else 0
 
 
-def _best_table(symbols: NDArray[np.integer]) -> tuple[float, int]:
+def best_table(symbols: NDArray[np.integer]) -> tuple[float, int]:
+    """(bits, index) of the shortest table of the weights' family."""
     costs = table_costs(symbols.reshape(-1), GGD)
     index = int(np.argmin(costs))
     return float(costs[index]), index
@@ -120,7 +125,7 @@ def _best_prediction(channel: Ints, before: Ints | None) -> tuple[int, int]:
     for weight in range(WHOLE + 1):
         residual = residual_of(channel, weight, before)
         if np.abs(residual.astype(np.int64)).max(initial=0) < 1 << 31 or weight == 0:
-            choices.append((*_best_table(residual), weight))
+            choices.append((*best_table(residual), weight))
     _, table, weight = min(choices)
     return weight, table
 
@@ -149,7 +154,7 @@ def streams_of(tensors: CodedTensors) -> list[Stream]:
     out = []
     for number, (values, exponent) in enumerate(zip(tensors.weights, tensors.weight_exponents, strict=True)):
         head = (exponent,) if tensors.previous is None else (exponent, tensors.predictions[number])
-        out.append(Stream(bytes(head), values, _best_table(values)[1], _weight_axes(values.shape)))
+        out.append(Stream(bytes(head), values, best_table(values)[1], _weight_axes(values.shape)))
     if tensors.embedding is not None:
         for number, (channel, exponent) in enumerate(zip(tensors.embedding, tensors.embedding_exponents, strict=True)):
             before = _before(tensors, number)
