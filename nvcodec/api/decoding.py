@@ -12,6 +12,7 @@ from typing import Any
 
 from nvcodec.api import files
 from nvcodec.api.groups import GroupOpener, OpenGroup
+from nvcodec.api.libraries import OneVideo
 from nvcodec.api.parallel import ordered
 from nvcodec.api.settings import DecodeSettings, OnProgress, Progress
 from nvcodec.api.threads import cpu_threads
@@ -76,6 +77,7 @@ class _Decode:
         self.damaged: list[str] = []
         self.first_pts: int | None = None
         self.cut: tuple[int, int] | None = None  # the frames that were asked for
+        self.video: OneVideo | None = None  # not of a pipe
 
     def run(self) -> DecodeResult:
         with ExitStack() as stack:
@@ -85,6 +87,8 @@ class _Decode:
             try:
                 writer = self._writer(reader, part)
                 self.opener = GroupOpener(self.device, reader.limits)
+                if self.video is not None:
+                    self.opener.start_behind(self.video.before(self.device))
                 self._write(reader, writer, total)
             except BaseException:
                 if part is not None:
@@ -101,11 +105,15 @@ class _Decode:
         )
 
     def _open(self, stack: ExitStack) -> NvcReader | StreamReader:
-        if files.is_pipe(self.source):
-            return NvcReader.from_stream(files.stdin_bytes())
-        file = stack.enter_context(files.open_source(self.source))
+        pipe = files.is_pipe(self.source)
+        file = files.stdin_bytes() if pipe else stack.enter_context(files.open_source(self.source))
+        if pipe or not file.seekable():
+            if self.settings.video:
+                raise UsageError("--video needs a file: a pipe cannot be searched")
+            return NvcReader.from_stream(file)
         with files.named(self.source):
-            return NvcReader(file) if file.seekable() else NvcReader.from_stream(file)
+            self.video = OneVideo(file, self.settings.video)
+        return self.video.reader
 
     def _frame_total(self, reader: NvcReader | StreamReader) -> int | None:
         if self.settings.frames is None:

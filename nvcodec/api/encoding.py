@@ -19,6 +19,7 @@ from nvcodec.api.costs import check_size, level_for, level_of_trained
 from nvcodec.api.families import check_family, group_frames, key_distance, weights_digest
 from nvcodec.api.grouping import Cutter, Piece, group_lengths
 from nvcodec.api.groups import open_after
+from nvcodec.api.libraries import check_append, holds_library, state_before
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.planning import Place, Planner
 from nvcodec.api.reporting import Reporter
@@ -32,7 +33,7 @@ from nvcodec.api.workers import engine_for
 from nvcodec.codecs.base import GroupPayload, GroupState, may_lean
 from nvcodec.codecs.registry import AUTO, get_codec
 from nvcodec.container import Reader as NvcReader
-from nvcodec.container import SequenceHeader, Writer
+from nvcodec.container import SequenceHeader, Writer, append_video, open_library
 from nvcodec.container.writer import group_size
 from nvcodec.engines.engine import Engine
 from nvcodec.engines.job import GroupJob
@@ -51,6 +52,7 @@ def encode(
     target: str | Path,
     *,
     resume: bool = False,
+    append: bool = False,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
     **settings: Any,
@@ -60,17 +62,22 @@ def encode(
     ``settings`` are the fields of :class:`~nvcodec.api.settings.EncodeSettings`. ``"-"`` reads y4m from standard input
     or writes to standard output. Work goes to ``target.part``, a valid shorter nvc after every group, and gets its name
     at the end; ``resume`` goes on with such a part if the source is a file; settings that are not given are the part's.
-    Raises the errors of :mod:`nvcodec.errors`.
+    ``append`` adds a video to the library ``target`` (codec pfnr), whose others stay as they are; goals are of what is
+    added. Raises the errors of :mod:`nvcodec.errors`.
     """
     chosen = EncodeSettings(**(adopt(Path(target), settings) if resume else settings))
     files.check_source(source)
-    files.check_target(source, target, overwrite)
+    if append:
+        if resume or files.is_stream(target):
+            raise UsageError("--append needs a file, and does not go with --resume: what was added in part is dropped")
+        chosen = replace(chosen, codec=check_append(Path(target), chosen.codec))
+    files.check_target(source, target, overwrite or append)
     if not files.is_stream(target) and Path(target).suffix.lower() in CONTAINERS:
         raise UsageError(f"{target} has the name of a video; encode writes nvc files, decode writes videos")
     check_family(get_codec(chosen.codec), chosen)
     tune_allocator()
     with cpu_threads(chosen.threads) as threads:
-        return _Encode(source, target, chosen, threads, on_progress).run(resume, overwrite)
+        return _Encode(source, target, chosen, threads, on_progress).run(resume, overwrite, append)
 
 
 class _Encode:
@@ -96,14 +103,17 @@ class _Encode:
         self.notes: list[str] = []  # warnings of our own
         self.tally = Tally()
         self.state: GroupState | None = None  # of the group before, if the next one may lean on it
+        self.video: int | None = 0 if holds_library(get_codec(self.codec)) else None  # its number in a library
 
-    def run(self, resume: bool, overwrite: bool) -> EncodeResult:
+    def run(self, resume: bool, overwrite: bool, append: bool) -> EncodeResult:
         if resume and (files.is_stream(self.source) or files.is_stream(self.target)):
             raise ResumeError("--resume needs files: a pipe cannot be known again, nor read back")
         source = files.stdin_bytes() if files.is_pipe(self.source) else self.source
         with Reader(source, audio=self.settings.audio) as reader:
             self._plan(reader)
-            if not files.is_stream(self.target):
+            if append:
+                self._to_library(reader, overwrite)
+            elif not files.is_stream(self.target):
                 self._to_file(reader, resume, overwrite)
             elif files.is_pipe(self.target):
                 self._groups(reader, files.stdout_bytes(), None)
@@ -125,13 +135,28 @@ class _Encode:
                 raise
             files.finish(part, Path(self.target))
 
+    def _to_library(self, reader: Reader, overwrite: bool) -> None:
+        """Onto a copy, which takes the library's place at the end: that is untouched until then."""
+        part, _ = find_part(Path(self.target), False, overwrite)
+        with files.open_part(part, keep=False) as file:
+            try:
+                files.copy_into(Path(self.target), file)
+                with files.named(self.target):
+                    library = open_library(file)
+                    self.video, self.state = len(library), state_before(library, len(library), self.device)
+                self._groups(reader, file, None)
+            except BaseException:
+                part.unlink()
+                raise
+            files.finish(part, Path(self.target))
+
     def _plan(self, reader: Reader) -> None:
         fmt = self.format = reader.format
         check_size(fmt)
         total = self.info.frame_count if self.info else None
         codec = get_codec(self.codec)
         self.gof = group_frames(codec, self.settings, fmt)
-        keyint, scenes = key_distance(codec, self.settings, self.gof), self.codec != "intra"
+        keyint, scenes = key_distance(codec, self.settings, self.gof), self.codec != "intra" and self.video is None
         even = self.settings.gof is None and bool(total)
         even = even and group_lengths(total or 0, self.gof) != group_lengths(total or 0, self.gof, even=False)
         self.cutter = Cutter(self.gof, keyint, total, even, scenes)
@@ -195,7 +220,8 @@ class _Encode:
             else:
                 self.budget.replan(1 + len(self.cutter.lengths()))
             self.read += len(piece.pictures)
-            key = piece.key or not may_lean(get_codec(self.codec))
+            key = not may_lean(get_codec(self.codec))
+            key |= piece.key if self.video is None else self.video == number == 0 and self.state is None
             planes, spec = [p.planes for p in piece.pictures], self.planner.spec(piece.pictures)
             before = self.state if not key and (alone or number == 0) else None  # else the engine knows it
             job = GroupJob(self.codec, planes, self.format, spec, self.threads, before)
@@ -238,10 +264,12 @@ class _Encode:
         if codec.family == "trained":
             return self._start(file, reader, level_of_trained(cost, max(frames, self.gof)))
         alike = self.settings.size is None and self.settings.bpp is None and self.settings.psnr is None
-        return self._start(file, reader, level_for(cost, first.size, max(frames, self.gof), alike=alike))
+        level = level_for(cost, first.size, max(frames, self.gof), alike=alike)
+        return self._start(file, reader, level, append=bool(self.video))
 
-    def _start(self, file: BinaryIO, reader: Reader, level: int) -> Writer:
-        writer = Writer(file, SequenceHeader(self.format, get_codec(self.codec).codec_id, level))
+    def _start(self, file: BinaryIO, reader: Reader, level: int, append: bool = False) -> Writer:
+        header = SequenceHeader(self.format, get_codec(self.codec).codec_id, level, video=self.video)
+        writer = append_video(file, header) if append else Writer(file, header)
         writer.write_metadata(self.metadata)
         for track in reader.tracks:
             writer.write_track(track)

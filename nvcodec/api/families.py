@@ -29,6 +29,8 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
         raise UsageError(
             f"--keyint is for fitted codecs: groups of {codec.name} all stand alone, --gof sets their length"
         )
+    if chosen.keyint is not None and getattr(codec, "library", False):
+        raise UsageError(f"--keyint is not for {codec.name}: every group leans on the one before")
     if chosen.keyint is not None and chosen.gof is not None and chosen.keyint < chosen.gof:
         raise UsageError(f"--keyint is at least --gof ({chosen.gof}), not {chosen.keyint}")
     if codec.family != "trained":

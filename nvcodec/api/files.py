@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -159,6 +160,16 @@ def check_free(part: Path) -> None:
     """Raise :class:`ResumeError` if another encode is writing the file ``part``."""
     with open_source(part) as file:
         _lock(file, part)
+
+
+def copy_into(source: Path, file: BinaryIO) -> None:
+    """All bytes of ``source`` into an open file; raises :class:`InputError` or :class:`OutputError`."""
+    with open_source(source) as old:
+        try:
+            shutil.copyfileobj(old, file)
+            file.flush()
+        except OSError as error:
+            raise os_error(source, error) from error
 
 
 def sync(file: BinaryIO) -> None:

@@ -54,6 +54,19 @@ class GroupOpener:
         """As if it had opened this group."""
         self._latest = opened.group.sequence, opened.group.number, opened.state
 
+    def start_behind(self, state: GroupState | None) -> None:
+        """As if it had opened all videos of a library before the one to come, which left ``state``."""
+        self._latest = None if state is None else (0, -1, state)
+
+    @property
+    def state(self) -> GroupState | None:
+        """Of the latest group."""
+        return None if self._latest is None else self._latest[2]
+
+    def next_video(self) -> None:
+        """Groups to come are of the next video of a library."""
+        self.start_behind(self.state)
+
     def open(self, header: SequenceHeader, group: Group) -> OpenGroup:
         """As :func:`open_group`; DamagedError for a group whose support was not opened just before."""
         latest, self._latest = self._latest, None
@@ -61,20 +74,25 @@ class GroupOpener:
         if group.depends_on is not None:
             check_support(header, group)
             if latest is None or latest[:2] != (group.sequence, group.depends_on):
-                raise DamagedError(f"group {group.number} leans on group {group.depends_on}, which was not decoded")
+                raise DamagedError(f"group {group.number} leans on {_support(group)}, which was not decoded")
             previous = latest[2]
         opened = open_group(header, group, self._device, self._limits, previous)
         self._latest = group.sequence, group.number, opened.state
         return opened
 
 
+def _support(group: Group) -> str:
+    """What a group leans on, in words."""
+    return "the video before" if group.depends_on == -1 else f"group {group.depends_on}"
+
+
 def check_support(header: SequenceHeader, group: Group) -> None:
     """Raise :class:`FormatError` for a group that leans on what none of its codec may lean on."""
     codec = get_codec(codec_name(header.codec_id))
     if not may_lean(codec):
-        raise FormatError(f"groups of codec {codec.name} stand alone, but {group.number} leans on {group.depends_on}")
+        raise FormatError(f"groups of codec {codec.name} stand alone, but {group.number} leans on {_support(group)}")
     if group.depends_on != group.number - 1:
-        raise FormatError(f"group {group.number} leans on {group.depends_on}, not on the one before it")
+        raise FormatError(f"group {group.number} leans on {_support(group)}, not on the one before it")
 
 
 def open_group(
@@ -95,7 +113,7 @@ def open_group(
     if group.depends_on is not None:
         check_support(header, group)
         if previous is None:
-            raise DamagedError(f"group {group.number} leans on group {group.depends_on}, which left nothing to lean on")
+            raise DamagedError(f"group {group.number} leans on {_support(group)}, which left nothing to lean on")
         before = (previous,)
     decoder = codec.open_group(group.config, group.units, header.format, group.frame_count, device, *before)
     if any(group.symbol_hash) and decoder.symbol_hash != group.symbol_hash:  # all zeros: none was given
@@ -104,13 +122,18 @@ def open_group(
 
 
 def open_after(
-    reader: NvcReader, index: int, open_now: tuple[int, OpenGroup] | None = None, device: str = "cpu"
+    reader: NvcReader,
+    index: int,
+    open_now: tuple[int, OpenGroup] | None = None,
+    device: str = "cpu",
+    before: GroupState | None = None,
 ) -> OpenGroup:
     """Group ``index`` of a file, through all that it leans on, or from the one of these that is ``open_now``.
 
-    Raises what :func:`open_group` does.
+    ``before`` is what a library's videos before this one left. Raises what :func:`open_group` does.
     """
     opener, needed = GroupOpener(device, reader.limits), reader.chain(index)
+    opener.start_behind(before)
     if open_now is not None and open_now[0] in needed:
         opener.start_from(open_now[1])
         needed = needed[needed.index(open_now[0]) + 1 :]

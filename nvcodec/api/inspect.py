@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nvcodec.api import files
 from nvcodec.api.groups import GroupOpener
 from nvcodec.api.settings import OnProgress, Progress
 from nvcodec.codecs.registry import codec_name, get_codec
-from nvcodec.container import GroupEntry
+from nvcodec.container import GroupEntry, Library, is_library, open_library
 from nvcodec.container import Reader as NvcReader
 from nvcodec.container.describe import describe_header, describe_track
 from nvcodec.container.limits import UNLIMITED
@@ -20,34 +20,52 @@ from nvcodec.hardware import tune_allocator
 
 def info(source: str | Path) -> dict[str, Any]:
     """What ``source`` says of itself, as plain data for JSON; reads no payload, so no limit
-    holds: what is too costly to decode can still be listed. Raises FormatError and its kin."""
+    holds: what is too costly to decode can still be listed. Raises FormatError and its kin.
+
+    A library of several videos has ``videos``, a list of what one video would say, and what is true of them all.
+    """
     files.check_source(source, pipe=False)
-    with files.open_source(source) as file:
-        with files.named(source):
-            reader = NvcReader(file, limits=UNLIMITED)
-        header = reader.header
-        try:
-            codec = codec_name(header.codec_id)
-        except UnsupportedError:
-            codec = f"unknown ({header.codec_id})"
-        samples = header.format.width * header.format.height * reader.frame_count
-        video_bytes = reader.file_size - reader.passthrough_bytes
-        rate = header.format.frame_rate
+    with files.open_source(source) as file, files.named(source):
+        if not is_library(file):
+            return {"path": str(source), **_facts(NvcReader(file, limits=UNLIMITED))}
+        library = open_library(file, limits=UNLIMITED)
+        videos = [_facts(library.video(header.video or 0)) for header in library.videos]
+        if len(library) == 1:
+            return {"path": str(source), **videos[0]}
         return {
             "path": str(source),
-            "codec": codec,
-            "frames": reader.frame_count,
-            "duration": float(reader.frame_count / rate) if rate else None,  # seconds
-            "file_size": reader.file_size,
-            "video_bytes": video_bytes,
-            "bpp": 8 * video_bytes / samples if samples else None,
-            "format": describe_header(header),
-            "groups": [_group(reader, index, entry) for index, entry in enumerate(reader.groups)],
-            "tracks": [describe_track(track) for track in reader.tracks],
-            "metadata": reader.metadata,
-            "truncated": reader.truncated,
-            "damage": [asdict(damage) for damage in reader.damage],
+            "codec": videos[0]["codec"],
+            "file_size": library.file_size,
+            "videos": [{"number": h.video, **facts} for h, facts in zip(library.videos, videos, strict=True)],
+            "truncated": library.truncated,
+            "damage": [asdict(damage) for damage in library.damage],
         }
+
+
+def _facts(reader: NvcReader) -> dict[str, Any]:
+    """Of one video."""
+    header = reader.header
+    try:
+        codec = codec_name(header.codec_id)
+    except UnsupportedError:
+        codec = f"unknown ({header.codec_id})"
+    samples = header.format.width * header.format.height * reader.frame_count
+    video_bytes = reader.file_size - reader.passthrough_bytes
+    rate = header.format.frame_rate
+    return {
+        "codec": codec,
+        "frames": reader.frame_count,
+        "duration": float(reader.frame_count / rate) if rate else None,  # seconds
+        "file_size": reader.file_size,
+        "video_bytes": video_bytes,
+        "bpp": 8 * video_bytes / samples if samples else None,
+        "format": describe_header(header),
+        "groups": [_group(reader, index, entry) for index, entry in enumerate(reader.groups)],
+        "tracks": [describe_track(track) for track in reader.tracks],
+        "metadata": reader.metadata,
+        "truncated": reader.truncated,
+        "damage": [asdict(damage) for damage in reader.damage],
+    }
 
 
 def _group(reader: NvcReader, index: int, entry: GroupEntry) -> dict[str, Any]:
@@ -99,20 +117,43 @@ def verify(source: str | Path, on_progress: OnProgress | None = None) -> VerifyR
     report = VerifyReport()
     with files.open_source(source) as file:
         with files.named(source):
-            reader = NvcReader(file)
-        report.chunks = sum(1 for _ in reader.verify())
-        report.groups = len(reader.groups)
-        opener = GroupOpener(limits=reader.limits)
-        for index in range(len(reader.groups)):
-            _verify_group(reader, index, opener, report, on_progress)
-        report.damage = list(dict.fromkeys([*(d.message for d in reader.damage), *report.damage]))
-        report.unreadable = list(dict.fromkeys(report.unreadable))
-        report.truncated = reader.truncated
+            library = open_library(file) if is_library(file) else None
+            readers = _videos(file, library, report)
+        opener = GroupOpener()
+        for reader in readers:
+            _verify_video(reader, opener, report, on_progress)
+            opener.next_video()
+    report.damage = list(dict.fromkeys(report.damage))
+    report.unreadable = list(dict.fromkeys(report.unreadable))
     return report
 
 
+def _videos(file: BinaryIO, library: Library | None, report: VerifyReport) -> list[NvcReader]:
+    """Readers of all videos; what is known to be lost of a library is reported."""
+    if library is None:
+        return [NvcReader(file)]
+    report.damage += [damage.message for damage in library.damage]
+    return [library.video(header.video or 0) for header in library.videos]
+
+
+def _verify_video(
+    reader: NvcReader, opener: GroupOpener, report: VerifyReport, on_progress: OnProgress | None
+) -> None:
+    report.chunks += sum(1 for _ in reader.verify())
+    first, report.groups = report.groups, report.groups + len(reader.groups)
+    for index in range(len(reader.groups)):
+        _verify_group(reader, index, opener, report, on_progress, first)
+    report.damage[:0] = [d.message for d in reader.damage]
+    report.truncated |= reader.truncated
+
+
 def _verify_group(
-    reader: NvcReader, index: int, opener: GroupOpener, report: VerifyReport, on_progress: OnProgress | None
+    reader: NvcReader,
+    index: int,
+    opener: GroupOpener,
+    report: VerifyReport,
+    on_progress: OnProgress | None,
+    first: int,  # group of the video, among all that are verified
 ) -> None:
     entry = reader.groups[index]
     if on_progress is not None:
@@ -133,4 +174,4 @@ def _verify_group(
     elif opened.picture_hash() == opened.group.picture_hash:
         report.pictures_ok += 1
     else:
-        report.pictures_differ.append(index)
+        report.pictures_differ.append(first + index)

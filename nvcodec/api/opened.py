@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nvcodec.api import files
 from nvcodec.api.groups import OpenGroup, open_after
-from nvcodec.container import Reader as NvcReader
+from nvcodec.api.libraries import OneVideo
 from nvcodec.errors import UsageError
 from nvcodec.format import VideoFormat
 from nvcodec.hardware import pick_device, tune_allocator
@@ -32,15 +32,21 @@ class Video:
     The same frame is the same bits whatever was read before. Close it, or use it as a context manager.
     """
 
-    def __init__(self, path: str | Path, *, device: str = "auto") -> None:
-        """Raises FormatError and its kin, InputError for a file that cannot be read."""
+    def __init__(self, path: str | Path, *, video: int | None = None, device: str = "auto") -> None:
+        """``video``: which one of a library's, from 0.
+
+        Raises FormatError and its kin, InputError for a file that cannot be read, UsageError for a ``video`` that is
+        not there, or none where there are several.
+        """
         files.check_source(path, pipe=False)
         self._device = pick_device(device)
         tune_allocator()
         self._file = files.open_source(path)
         try:
             with files.named(path):
-                self._reader = NvcReader(self._file)
+                self._video = OneVideo(self._file, video)
+                self._reader = self._video.reader
+                self._before = self._video.before(self._device)
         except BaseException:
             self._file.close()
             raise
@@ -71,8 +77,11 @@ class Video:
         index = self._index(index)
         number = self._reader.group_of_frame(index)
         if self._open is None or self._open[0] != number:
-            self._open = number, open_after(self._reader, number, self._open, self._device)
+            self._open = number, self._group(number)
         return self._open[1].picture(index - self._reader.groups[number].first_frame)
+
+    def _group(self, number: int) -> OpenGroup:
+        return open_after(self._reader, number, self._open, self._device, self._before)
 
     def _index(self, index: int) -> int:
         index = operator.index(index)

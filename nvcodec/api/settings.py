@@ -32,7 +32,8 @@ class EncodeSettings:
 
     codec: str = option(
         "auto",
-        "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, hnerv-boost, nerv, nerv-boost, nervpp",
+        "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, hnerv-boost, nerv, nerv-boost, nervpp; "
+        "pfnr: a library, to which --append adds videos",
     )
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")
@@ -113,6 +114,7 @@ class DecodeSettings:
     frames: tuple[int | None, int | None] | None = option(
         None, "START:STOP as in Python: 40:56, 40:, -8: (the last 8); drops audio", parse="range"
     )
+    video: int | None = option(None, "which video of a library (codec pfnr), counted from 0")
     vcodec: str | None = option(None, "encoder of the output (default: libx264 near-lossless for mp4, ffv1 for mkv)")
     crf: float | None = option(None, "quality of that encoder")
     audio: bool = option(True, "mux passed-through tracks back")
@@ -121,6 +123,8 @@ class DecodeSettings:
     device: str = option("auto", "auto, cpu or cuda")
 
     def __post_init__(self) -> None:
+        if self.video is not None and not 0 <= self.video < 1 << 16:
+            raise UsageError(f"--video is 0 to 65535, not {self.video}")
         if not 1 <= self.workers <= MOST_WORKERS:
             raise UsageError(f"--workers is 1 to {MOST_WORKERS}, not {self.workers}")
 

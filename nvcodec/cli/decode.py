@@ -18,6 +18,7 @@ EXAMPLES = (
     ("nvcodec decode in.nvc out.mp4", "H.264, near-lossless, audio"),
     ("nvcodec decode in.nvc out.mkv", "FFV1, lossless, audio"),
     ("nvcodec decode in.nvc out.y4m --frames 40:56", "frames 40 to 55 alone"),
+    ("nvcodec decode library.nvc out.mp4 --video 2", "the third video of a library"),
     ("nvcodec decode in.nvc - | ffplay -", "play it"),
     ("nvcodec decode in.nvc.part out.mp4", "what a stopped encode left"),
 )

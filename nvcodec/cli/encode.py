@@ -25,6 +25,7 @@ EXAMPLES = (
     ("nvcodec encode in.mp4 out.nvc --psnr 34", "at least 34 dB"),
     ("nvcodec encode in.mp4 out.nvc --codec hnerv --time-budget 5m", "fitted, within 5 minutes"),
     ("nvcodec encode in.mp4 out.nvc --resume", "go on after a stop"),
+    ("nvcodec encode more.mp4 library.nvc --append", "one more video of a pfnr file"),
     ("ffmpeg -i in.mov -f yuv4mpegpipe - | nvcodec encode - out.nvc", "from a pipe"),
 )
 GROUPS = {
@@ -46,6 +47,7 @@ def parser() -> Parser:
     files.add_argument("output", metavar="OUTPUT", help="the nvc file; - writes it to stdout")
     made.add_overwrite(files)
     files.add_argument("--resume", action="store_true", help="go on with OUTPUT.part, which a stopped encode left")
+    files.add_argument("--append", action="store_true", help="add a video to OUTPUT, a library (codec pfnr)")
     add_settings(made, EncodeSettings, GROUPS, {"codec": ("auto", *CODECS)})
     made.add_output_options("one JSON object a line on stdout: progress, warning, result, error")
     return made
@@ -63,6 +65,7 @@ def run(given: Namespace, messages: Messages) -> int:
                 given.input,
                 given.output,
                 resume=given.resume,
+                append=given.append,
                 overwrite=given.yes,
                 on_progress=on_progress,
                 **as_arguments(settings),

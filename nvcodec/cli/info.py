@@ -39,24 +39,36 @@ def run(given: Namespace, messages: Messages) -> int:
     facts = nvcodec.info(given.input)
     messages.object("info", facts)
     if not messages.json:
-        messages.table(_facts_table(facts))
-        if facts["groups"]:
-            messages.table(_groups_table(facts["groups"], messages.verbose))
+        if "videos" in facts:
+            messages.table(_grid(_library_rows(facts)))
+        for video in facts.get("videos", [facts]):
+            messages.table(_grid(_rows(video)))
+            if video["groups"]:
+                messages.table(_groups_table(video["groups"], messages.verbose))
     return 0
 
 
-def _facts_table(facts: dict[str, Any]) -> Table:
+def _library_rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "file", str(facts["path"])
+    yield "library", f"{plural(len(facts['videos']), 'video')}, codec {facts['codec']}"
+    yield "size", format_size(facts["file_size"])
+    for damage in facts["damage"]:
+        yield "damage", f"at byte {damage['offset']}: {damage['message']}"
+    yield "", ""
+
+
+def _grid(rows: Iterator[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _rows(facts):
+    for name, text in rows:
         table.add_row(name, one_line(text))
     return table
 
 
 def _rows(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     form = facts["format"]
-    yield "file", str(facts["path"])
+    yield ("number", str(facts["number"])) if "number" in facts else ("file", str(facts["path"]))
     yield "codec", f"{facts['codec']}, level {form['level']}"
     yield "video", video_line(facts)
     yield "colour", colour_line(form)
@@ -148,7 +160,7 @@ def _cells(group: dict[str, Any]) -> list[str]:
         str(group["number"]),
         f"{first}:{first + count}",
         format_size(group["bytes"]),
-        "-" if leans_on is None else str(leans_on),
+        "-" if leans_on is None else "video before" if leans_on < 0 else str(leans_on),
         "?" if parameters is None else f"{parameters:,}",
         "?" if macs is None else f"{macs:,.0f}",
         "damaged" if group.get("damaged") else "",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
-from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, to_channels_last
+from nvcodec.codecs.fitted import FittedCodec, FittedDecoder, start_at_means, to_channels_last
 from nvcodec.codecs.following import Follower
 from nvcodec.codecs.goals import Candidate, Goal
 from nvcodec.codecs.pictures import PictureHash
@@ -32,13 +32,6 @@ from nvcodec.metrics.psnr import mse, psnr_yuv, weigh_yuv
 CODING_SECONDS = 0.5  # entropy coding and the rest, under a time budget
 CODING_SHARE = 0.2  # but not more of a short one
 TRIALS_FROM = 2.0  # seconds of a group from which one trial of decoding may be repeated
-
-
-@torch.no_grad()
-def start_at_means(network: nn.Module, clip: Clip) -> None:
-    """Let a network begin with the clip's mean colours: its head ends in (tanh + 1) / 2."""
-    bias = network.get_parameter("head.bias")
-    bias.copy_(torch.atanh(2 * clip.means().clamp(0.01, 0.99) - 1))
 
 
 def readable_plan(codec: FittedCodec, count: int, frames: int, format: VideoFormat) -> Any:

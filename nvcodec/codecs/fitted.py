@@ -31,6 +31,13 @@ def to_channels_last(network: nn.Module) -> nn.Module:
     return network
 
 
+@torch.no_grad()
+def start_at_means(network: nn.Module, clip: Clip) -> None:
+    """Let a network begin with the clip's mean colours: its head ends in (tanh + 1) / 2."""
+    bias = network.get_parameter("head.bias")
+    bias.copy_(torch.atanh(2 * clip.means().clamp(0.01, 0.99) - 1))
+
+
 def frame_times(frames: list[int], count: int, device: str) -> Tensor:
     """Of frames of a group of ``count``, in [0, 1): (N,) float32."""
     # not divided on the device: GPUs multiply by a reciprocal there, which the highest frequencies would show

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from nvcodec.codecs.base import GroupState
-from nvcodec.codecs.fitted import to_channels_last
+from nvcodec.codecs.fitted import start_at_means, to_channels_last
 from nvcodec.codecs.goals import Candidate, PsnrGoal
 from nvcodec.codecs.sizing import fit_plan
 from nvcodec.codecs.state import FittedState
@@ -96,7 +96,9 @@ class Follower:
         codec, device = self.encoder.codec, self.spec.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.spec.seed)  # most families' random weights are replaced at once
-            network = to_channels_last(codec.network(config).to(device))
+            network = codec.network(config)
+        start_at_means(network, self.encoder.clip)
+        network = to_channels_last(network.to(device))
         shape, embedding = codec.shapes(config, len(self.encoder.frames)).embedding, None
         if shape is not None:
             channels, frames, rows, columns = shape

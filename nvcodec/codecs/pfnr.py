@@ -31,7 +31,7 @@ from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.format import VideoFormat
 from nvcodec.models.pfnr import PFNR, PFNRConfig, is_shared
 
-ROOM = 2.5  # times the weights that one video would have: what a first video leaves for others
+ROOM = 4  # times the weights that one video would have: what a first video leaves for others
 SHARE = 0.4  # of the free weights that a video may take
 MODES = 2
 

@@ -100,6 +100,12 @@ class Library:
         start, end = self.span(number)
         return Reader(cast(BinaryIO, View(self._file, start, end)), limits=self.limits, video=number)
 
+    def check_end(self) -> None:
+        """Raise :class:`ResumeError` unless a video can be appended."""
+        last = self.sequences[-1]
+        if not last.complete or last.hurt or last.end != self.file_size:
+            raise ResumeError(f"video {last.header.video} has no sound end: none can be appended to the library")
+
     def span(self, number: int) -> tuple[int, int]:
         """Where a video's bytes lie: up to the next one found, so that what is damaged between them is seen."""
         place = self._places[number]
@@ -152,10 +158,8 @@ def append_video(file: BinaryIO, header: SequenceHeader) -> Writer:
     the next video, and as :func:`open_library` does. Nothing is written then.
     """
     library = open_library(file)
-    last = library.sequences[-1]
-    if not last.complete or last.hurt or last.end != library.file_size:
-        raise ResumeError(f"video {last.header.video} has no sound end, so that none can be appended to the library")
-    if header.video is None or videos_missing(last.header, header, hurt=False):
+    library.check_end()
+    if header.video is None or videos_missing(library.sequences[-1].header, header, hurt=False):
         raise FormatError("only a video of the library can be appended to it")
     file.seek(library.file_size)
     return Writer(file, header)

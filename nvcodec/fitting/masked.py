@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from nvcodec.fitting.parameters import Before, CodedParameters
 from nvcodec.fitting.rate import modelled_bits
 
+START = 0.4  # of its frozen value: a weight that was set is not used at first, and not far from it
+
 
 def _flag_bits(flags: int, count: int) -> float:
     """Of a mask with so many flags."""
@@ -37,12 +39,12 @@ class MaskedParameters(CodedParameters):
 
     @torch.no_grad()
     def follow(self, before: Before) -> None:
-        """Begin with what the library has; free weights keep their random start, where the video needs any."""
+        """Begin with what the library has; free weights and the video's own keep their start."""
         for number, (weight, value) in enumerate(zip(self.weights, before.weights, strict=True)):
-            taken = value != 0 if self.shared[number] else torch.ones_like(value, dtype=torch.bool)
-            weight.copy_(torch.where(taken, value, weight))
             self.weight_steps[number].fill_(before.weight_steps[number])
-            self._frozen[number] = value.clone() if self.shared[number] else None
+            if self.shared[number]:
+                weight.copy_(torch.where(value != 0, START * value, weight))
+                self._frozen[number] = value.clone()
         self.choose_leaning()
 
     @torch.no_grad()
