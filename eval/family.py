@@ -183,7 +183,9 @@ def _measure(given: argparse.Namespace) -> int:
             row = run_point(point, Path(folder))
             _append(given.out, row)
             said = f"{row['bytes']} bytes, {row['psnr']:.2f} dB, {row['encode_seconds']:.0f} s"
-            print(f"{number}/{len(points)} {point.mode} {point.clip} {point.bpp:g} bpp {point.codec}: {said}", flush=True)
+            print(
+                f"{number}/{len(points)} {point.mode} {point.clip} {point.bpp:g} bpp {point.codec}: {said}", flush=True
+            )
     print(markdown(list(rows_of(given.out))))
     return 0
 
