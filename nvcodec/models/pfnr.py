@@ -64,8 +64,10 @@ class FourierOperator(nn.Module):
         super().__init__()
         self.stride, self.modes = stride, modes
         shape = c_out, c_in, 2 * modes - 1, modes
-        self.real = nn.Parameter(torch.randn(shape) / math.sqrt(2 * c_in))
-        self.imaginary = nn.Parameter(torch.randn(shape) / math.sqrt(2 * c_in))
+        self.real, self.imaginary = (nn.Parameter(torch.empty(shape)) for _ in range(2))
+        bound = (1.5 / c_in) ** 0.5
+        for part in (self.real, self.imaginary):
+            nn.init.uniform_(part, -bound, bound)  # not normal: on device "meta" that would import a compiler
 
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = x.shape[-2:]
