@@ -95,7 +95,8 @@ class ScaleSearch:
         """Offsets along both axes, by turns, from those of one."""
         row, scale = divmod(start.base, GGD_SCALES)
         by_sum = self.costs(row)[:, np.clip(scale + start.unit * SUMS, 0, GGD_SCALES - 1)]
-        summed = by_sum[self.values.reshape(*self.shape[:2], -1)].sum(2)  # (rows, columns, sums)
+        # a row at a time: all at once would take 232 bytes a symbol; (rows, columns, sums)
+        summed = np.stack([by_sum[line].sum(1) for line in self.values.reshape(*self.shape[:2], -1)])
         found = [_both(start, number, summed) for number in range(len(OFFSET_TABLES))]
         return min([start, *found], key=attrgetter("bits"))
 

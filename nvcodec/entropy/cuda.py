@@ -69,6 +69,8 @@ def _as_values(values: torch.Tensor) -> torch.Tensor:
     if values.dtype in (torch.int8, torch.uint8):
         return values.to(torch.int16)
     wide = values.to(torch.int64)
+    if values.dtype == torch.uint64 and wide.numel() and int(wide.min()) < 0:  # beyond 63 bits
+        raise ValueError("a symbol does not fit 32 bits")
     if wide.numel() and not -(2**31) <= int(wide.min()) <= int(wide.max()) < 2**31:
         raise ValueError("a symbol does not fit 32 bits")
     return wide.to(torch.int32)

@@ -76,6 +76,18 @@ def as_indices(indices: ArrayLike, family: TableFamily, *, checked: bool = True)
     return np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.uint16)
 
 
+def _check_layout(lanes_log2: int, chunk_symbols: int) -> None:
+    if lanes_log2 not in LANES_LOG2:
+        raise ValueError(f"lanes_log2 must be 0, 3 or 5, not {lanes_log2}")
+    if not 0 <= chunk_symbols < 1 << 37 or chunk_symbols % segment_py.CHUNK_UNIT:
+        raise ValueError(f"chunk_symbols must be a multiple of {segment_py.CHUNK_UNIT}, or 0, not {chunk_symbols}")
+
+
+def _check_threads(threads: int) -> None:
+    if not 1 <= threads < 1 << 63:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+
+
 def encode_segment(
     symbols: ArrayLike,
     indices: ArrayLike,
@@ -93,6 +105,7 @@ def encode_segment(
     what is None is chosen so that it costs under 0.2 % of the bytes. No symbols make no bytes. int16 symbols and uint8
     indices are fastest; `threads` share the chunks. `backend` is "auto", "native" or "python", `simd` one of
     ``native.simd_names()`` or "" for the fastest (or what NVCODEC_SIMD names); the bytes are always the same.
+    No other thread may change the arrays meanwhile. Tensors on a GPU: :mod:`nvcodec.entropy.cuda`.
     Raises ValueError for arguments that cannot be coded (a symbol further than about 2**23 table symbols out included)
     and FormatError for an index outside the family, UsageError for an instruction set that is not here.
     """
@@ -104,8 +117,8 @@ def encode_segment(
         lanes, chunk = plan_layout(len(values), estimate_length(values, tables, family))
         lanes_log2 = lanes if lanes_log2 is None else lanes_log2
         chunk_symbols = chunk if chunk_symbols is None else chunk_symbols
-    if chunk_symbols < 0:
-        raise ValueError("chunk_symbols must not be negative")
+    _check_layout(lanes_log2, chunk_symbols)
+    _check_threads(threads)
     if not is_native:
         return segment_py.encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols)
     return native.encode_segment(values, tables, family.tables, lanes_log2, chunk_symbols, threads, simd)
@@ -123,12 +136,18 @@ def decode_segment(
 ) -> native.Symbols:
     """The symbols, (n,) of `dtype` (int32 or int16) with n = len(indices), of a segment coded with these indices.
 
+    No other thread may change the arrays meanwhile.
     Raises TruncatedError where bytes are missing, DamagedError where they contradict themselves or a symbol does not
     fit `dtype`, FormatError where a field is impossible. A damaged segment may also decode to wrong symbols: checksum
     and symbol hash catch those.
     """
     if dtype not in (np.int16, np.int32):
         raise ValueError("symbols are int16 or int32")
+    _check_threads(threads)
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a segment is bytes or a memoryview, not {type(data).__name__}")
+    if isinstance(data, memoryview) and not data.c_contiguous:
+        data = data.tobytes()
     is_native = native.chosen(backend)
     tables = as_indices(indices, family, checked=not is_native)
     if not is_native:

@@ -130,13 +130,18 @@ def decode_segment(
         stored = cursor.take(tail - seeded_bytes(tail, layout.lanes))
         code = ChunkCode(states[k].tolist(), words[:count].tolist(), stored)
         part = indices[k * layout.chunk_symbols : (k + 1) * layout.chunk_symbols]
-        values += decode_chunk(code, tail, part.tolist(), rows)
+        values += _fitting(decode_chunk(code, tail, part.tolist(), rows), dtype)
         words = words[count:]
     if cursor.left:
         raise DamagedError("a segment has bytes left over")
+    return np.array(values, dtype)
+
+
+def _fitting(values: list[int], dtype: type[np.signedinteger]) -> list[int]:
+    """Those of a chunk, before a later one is looked at. Raises DamagedError."""
     if dtype == np.int16 and not all(-(1 << 15) <= value < 1 << 15 for value in values):
         raise DamagedError("a symbol of a segment does not fit 16 bits")
-    return np.array(values, dtype)
+    return values
 
 
 def encode_segment(

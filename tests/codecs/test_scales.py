@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from contextlib import suppress
 from dataclasses import replace
 from math import prod
@@ -284,6 +285,15 @@ def test_what_is_too_much_is_not_searched():
     many = np.zeros((scale_search.MOST_LINES + 1, 1), np.int32)
     many[::2] = 5
     assert ScaleSearch(many, 400).best().offsets == ()
+
+
+def test_the_memory_of_a_search_is_bounded():
+    values = np.random.default_rng(0).integers(-20, 20, (256, 256, 3, 3)).astype(np.int32)
+    tracemalloc.start()
+    ScaleSearch(values, 400).best()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 * values.size  # all sums at once: 232 bytes a symbol
 
 
 @pytest.mark.parametrize("far", [2**20 - 1, 2**23, 2**31 - 1])

@@ -212,3 +212,20 @@ def test_of_two_damaged_chunks_the_first_is_told() -> None:
     data[8] ^= 4  # the state of the first chunk is another one, that of the second too small
     data[12:] = b"\0\0"
     assert "does not end in its starting state" in both(bytes(data), tables)
+
+
+@BACKENDS
+def test_arguments_are_refused_alike(backend: str) -> None:
+    data, indices, values = small_segment(0, 0)
+    for wrong in ({"lanes_log2": -1}, {"lanes_log2": 2}, {"lanes_log2": 1 << 40}, {"chunk_symbols": 33}):
+        with pytest.raises(ValueError):
+            encode_segment(values, indices, GGD, backend=backend, **wrong)
+    for threads in (0, -1):
+        with pytest.raises(ValueError, match="threads"):
+            encode_segment(values, indices, GGD, backend=backend, threads=threads)
+        with pytest.raises(ValueError, match="threads"):
+            decode_segment(data, indices, GGD, backend=backend, threads=threads)
+    with pytest.raises(TypeError, match="bytes"):
+        decode_segment(5, indices, GGD, backend=backend)  # type: ignore[arg-type]
+    twice = np.repeat(np.frombuffer(data, np.uint8), 2).tobytes()
+    assert decode_segment(memoryview(twice)[::2], indices, GGD, backend=backend).tolist() == values

@@ -26,9 +26,9 @@ class Clock:
     def seconds(self, work: Callable[[], object], threads: int = 1) -> tuple[float, int]:
         """(median seconds of the clean repetitions, how many there were); of all, and 0, if none was clean.
 
-        CPU time of this thread, or wall clock for more threads.
+        CPU time of the process, or wall clock for more threads.
         """
-        now = time.thread_time if threads == 1 else time.perf_counter
+        now = time.process_time if threads == 1 else time.perf_counter
         clean, every = list[float](), list[float]()
         work()
         while len(clean) < CLEAN and len(every) < MOST:
