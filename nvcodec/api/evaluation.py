@@ -9,8 +9,10 @@ from typing import Any
 
 from nvcodec.api import files
 from nvcodec.api.groups import GroupOpener
+from nvcodec.api.libraries import OneVideo
 from nvcodec.api.settings import OnProgress, Progress
 from nvcodec.api.threads import cpu_threads
+from nvcodec.codecs.base import GroupState
 from nvcodec.container import Group
 from nvcodec.container import Reader as NvcReader
 from nvcodec.errors import DamagedError, InputError
@@ -24,31 +26,42 @@ def evaluate(
     reference: str | Path,
     coded: str | Path,
     *,
+    video: int | None = None,
     threads: int | None = None,
     device: str = "auto",
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Metrics of the nvc file ``coded`` against the video file ``reference``, frames compared by index.
 
-    ``bytes`` is the whole file, ``video_bytes`` without passed-through tracks; ``decode_fps`` counts the time of
-    entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of (6Y + U + V) / 8 against the 4:2:0
-    picture that was coded; ``psnr_rgb``, ``ssim`` and ``ms_ssim`` (None below 161 pixels) are against the source's own
-    RGB, before it became 4:2:0. Frames of damaged groups are left out, ``damaged`` says which. Raises InputError if
-    sizes or frame counts differ, FormatError and its kin for a bad file.
+    ``video`` is which one of a library's. ``bytes`` is all of it in the file, ``video_bytes`` without passed-through
+    tracks; ``decode_fps`` counts the time of entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of
+    (6Y + U + V) / 8 against the 4:2:0 picture that was coded; ``psnr_rgb``, ``ssim`` and ``ms_ssim`` (None below 161
+    pixels) are against the source's own RGB, before it became 4:2:0. Frames of damaged groups are left out, ``damaged``
+    says which. Raises InputError if sizes or frame counts differ, UsageError for a ``video`` that is not there,
+    FormatError and its kin for a bad file.
     """
     files.check_source(reference, pipe=False)
     files.check_source(coded, pipe=False)
     tune_allocator()
     with cpu_threads(threads), files.open_source(coded) as file, Reader(reference, audio=False, rgb=True) as source:
         with files.named(coded):
-            reader = NvcReader(file)
-        return _Evaluation(reader, source, pick_device(device), on_progress).run()
+            chosen, device = OneVideo(file, video), pick_device(device)
+            before = chosen.before(device)
+        return _Evaluation(chosen.reader, source, device, on_progress, before).run()
 
 
 class _Evaluation:
     """One call of :func:`evaluate`."""
 
-    def __init__(self, reader: NvcReader, source: Reader, device: str, on_progress: OnProgress | None) -> None:
+    def __init__(
+        self,
+        reader: NvcReader,
+        source: Reader,
+        device: str,
+        on_progress: OnProgress | None,
+        before: GroupState | None,
+    ) -> None:
+        self.before = before
         self.reader, self.source, self.device, self.on_progress = reader, source, device, on_progress
         self.metrics = SequenceMetrics()
         self.decode_seconds = 0.0
@@ -67,6 +80,7 @@ class _Evaluation:
     def run(self) -> dict[str, Any]:
         pictures = enumerate(self.source)
         opener = GroupOpener(self.device, self.reader.limits)
+        opener.start_behind(self.before)
         for group in self._groups():
             started = time.perf_counter()
             try:

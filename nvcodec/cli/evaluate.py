@@ -34,6 +34,7 @@ def parser() -> Parser:
     files.add_argument("reference", metavar="REFERENCE", help="the video that was encoded")
     files.add_argument("coded", metavar="CODED", help="the nvc file")
     settings = made.add_argument_group("settings")
+    settings.add_argument("--video", metavar="N", type=parse_int, help="which video of a library, counted from 0")
     settings.add_argument("--threads", metavar="N", type=parse_int, help="CPU threads (default: all cores)")
     settings.add_argument("--device", metavar="NAME", default="auto", help="auto, cpu or cuda")
     made.add_output_options("one JSON object on stdout")
@@ -47,7 +48,12 @@ def run(given: Namespace, messages: Messages) -> int:
     silent = Messages(quiet=messages.quiet or messages.json, verbose=messages.verbose)
     with progress.shown(silent, "eval") as on_progress:
         result = nvcodec.evaluate(
-            given.reference, given.coded, threads=given.threads, device=given.device, on_progress=on_progress
+            given.reference,
+            given.coded,
+            video=given.video,
+            threads=given.threads,
+            device=given.device,
+            on_progress=on_progress,
         )
     messages.object("result", result)
     if not messages.json:

@@ -89,6 +89,15 @@ def test_info_lists_and_verify_reads_all(library, stages, tmp_path):
     assert nvcodec.decode(alone, tmp_path / "one.y4m").frames == FRAMES
 
 
+def test_each_is_measured_against_its_source(library, clips):
+    for video, clip in enumerate(clips):
+        result = nvcodec.evaluate(clip, library, video=video, threads=1)
+        assert result["frames"] == (FRAMES, FRAMES, 4)[video] and result["psnr_yuv"] > 10
+        assert result["bytes"] == nvcodec.info(library)["videos"][video]["file_size"]
+    with pytest.raises(UsageError, match="holds 3 videos"):
+        nvcodec.evaluate(clips[0], library)
+
+
 @pytest.mark.parametrize("video", [None, 3, 65535])
 def test_a_video_that_is_not_there(library, tmp_path, video):
     with pytest.raises(UsageError, match="holds 3 videos"):
