@@ -34,8 +34,8 @@ def evaluate(
     """Metrics of the nvc file ``coded`` against the video file ``reference``, frames compared by index.
 
     ``video`` is which one of a library's. ``bytes`` is all of it in the file, ``video_bytes`` without passed-through
-    tracks; ``decode_fps`` counts the time of entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames of
-    (6Y + U + V) / 8 against the 4:2:0 picture that was coded; ``psnr_rgb``, ``ssim`` and ``ms_ssim`` (None below 161
+    tracks; ``decode_fps`` counts the time of entropy decoding and networks alone. ``psnr_yuv`` is the mean over frames
+    of (6Y + U + V) / 8 against the 4:2:0 picture that was coded; ``psnr_rgb``, ``ssim`` and ``ms_ssim`` (None below 161
     pixels) are against the source's own RGB, before it became 4:2:0. Frames of damaged groups are left out, ``damaged``
     says which. Raises InputError if sizes or frame counts differ, UsageError for a ``video`` that is not there,
     FormatError and its kin for a bad file.
