@@ -129,7 +129,9 @@ class GroupEncoder:
         """Fit ``parameters`` in place, towards the goal's lambda or bytes."""
         spec, samples = self.spec, samples_a_step(parameters.count)
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
-        chosen = FitSettings(plan, self.lam, bits, spec.seed, spec.precision, batch_samples=samples, **settings)
+        chosen = FitSettings(
+            plan, self.lam, bits, spec.seed, spec.precision, self.codec.rates(parameters.count), samples, **settings
+        )
         growth = config.growth()
         with deterministic(spec.device):
             status = fit(

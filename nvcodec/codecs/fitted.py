@@ -18,6 +18,7 @@ from nvcodec.container import Cost, Unit
 from nvcodec.errors import FormatError
 from nvcodec.fitting.clip import Clip, from_phases
 from nvcodec.fitting.fit import FitStatus
+from nvcodec.fitting.optimisers import LearningRates
 from nvcodec.fitting.parameters import CodedParameters
 from nvcodec.format import VideoFormat
 from nvcodec.hardware import exact_fp32
@@ -133,6 +134,10 @@ class FittedCodec(ABC):
     def start_embedding(self, clip: Clip, config: Any) -> Tensor | None:
         """Where the embedding (T, C, h, w) starts from, or None."""
         return None
+
+    def rates(self, count: int) -> LearningRates:
+        """Of a fit of ``count`` parameters."""
+        return LearningRates()
 
     def parameters(self, network: nn.Module, embedding: Tensor | None) -> CodedParameters:
         """What a fit changes."""

@@ -14,6 +14,7 @@ from nvcodec.codecs.hnerv import GRID_ROWS, embedding_channels, first_embedding,
 from nvcodec.codecs.nerv import get_encoding, put_encoding
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS, Clip
+from nvcodec.fitting.optimisers import LearningRates
 from nvcodec.models.boost import HNeRVBoost, HNeRVBoostConfig, condition_macs, condition_shapes
 
 REDUCTION = 1.6
@@ -37,6 +38,10 @@ class HNeRVBoostCodec(FittedCodec):
 
     name = "hnerv-boost"
     codec_id = 7
+
+    def rates(self, count: int) -> LearningRates:
+        """Large ones are lost under the usual rate (bikes 640x272, 104 kB, 800 steps: 38.9 dB, with a third 43.7)."""
+        return LearningRates(matrices=max(0.008, 0.03 * min(1.0, 60_000 / count)))
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> HNeRVBoostConfig:
         """The widest decoder with at most ``count`` numbers, its embedding's included, if there is one so small."""

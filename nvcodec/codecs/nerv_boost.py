@@ -13,6 +13,7 @@ from nvcodec.codecs.hnerv_boost import condition_width, get_blocks
 from nvcodec.codecs.nerv import GRID_ROWS, HIDDEN, LEVELS, get_nerv, put_nerv
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS
+from nvcodec.fitting.optimisers import LearningRates
 from nvcodec.models.boost import NeRVBoost, NeRVBoostConfig, condition_macs, condition_shapes
 
 
@@ -21,6 +22,10 @@ class NeRVBoostCodec(FittedCodec):
 
     name = "nerv-boost"
     codec_id = 8
+
+    def rates(self, count: int) -> LearningRates:
+        """Under the usual rate such networks are lost (bikes 640x272, 104 kB, 800 steps: 23.7 dB, with this 41.1)."""
+        return LearningRates(matrices=0.01)
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> NeRVBoostConfig:
         """The widest stem whose network has at most ``count`` weights, if there is one so small."""
