@@ -32,8 +32,8 @@ class EncodeSettings:
 
     codec: str = option(
         "auto",
-        "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, hnerv-boost, nerv, nerv-boost, nervpp; "
-        "pfnr: a library, to which --append adds videos",
+        "trained: conditional (auto), stem, intra; fitted: nirvana, hnerv, hnerv-boost, nerv, nerv-boost, nervpp, "
+        "enerv, enerv-boost; pfnr: a library, to which --append adds videos",
     )
     quality: float | None = option(None, "0..63, higher is better and larger (default: 32); 8 steps double lambda")
     bpp: float | None = option(None, "goal: bits per pixel of the video, not exceeded")

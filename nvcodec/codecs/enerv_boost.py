@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nvcodec.codecs.enerv import get_stem, put_stem, stem_sizes
+from nvcodec.codecs.enerv import get_stem, hidden_width, put_stem, stem_sizes
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec, frame_times
 from nvcodec.codecs.grids import choose_strides, grid_of, widest
-from nvcodec.codecs.hnerv_boost import condition_width
-from nvcodec.codecs.nerv import GRID_ROWS, HIDDEN, LEVELS
+from nvcodec.codecs.hnerv_boost import condition_width, get_blocks
+from nvcodec.codecs.nerv import GRID_ROWS, LEVELS
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS
 from nvcodec.models.boost import condition_macs, condition_shapes
@@ -26,24 +26,24 @@ class ENeRVBoostCodec(FittedCodec):
         """The widest stem whose network has at most ``count`` weights, if there is one so small."""
         strides = choose_strides(rows, columns, GRID_ROWS)
         grid = grid_of(rows, columns, strides)
-        hidden = max(8, min(HIDDEN, count // 800))
 
         def config(width: int, least: int) -> ENeRVBoostConfig:
-            shape = grid, width, strides, least, 1, hidden, 1.25, LEVELS, CHANNELS, "sin"
-            return ENeRVBoostConfig(*shape, *stem_sizes(count), condition_width(count), len(strides))
+            shape = grid, width, strides, least, 1, hidden_width(count), 1.25, LEVELS, CHANNELS, "sin"
+            return ENeRVBoostConfig(*shape, *stem_sizes(count), condition_width(count), single=len(strides))
 
         return config(*widest(lambda *widths: self.shapes(config(*widths), frames).count <= count, 1))
 
     def pack(self, config: ENeRVBoostConfig) -> bytes:
         fields = FieldWriter()
         put_stem(fields, config)
-        fields.put(config.single)
+        fields.put(config.single, config.told)
         return bytes(fields.data)
 
     def unpack(self, data: bytes, rows: int, columns: int) -> ENeRVBoostConfig:
         fields = FieldReader(data)
-        shape = vars(get_stem(fields, rows, columns)) | {"activation": "sin"}
-        config = ENeRVBoostConfig(**shape, single=fields.get("stages of one block", 0, 8))
+        shape = get_stem(fields, rows, columns) | {"activation": "sin"}
+        single, told = get_blocks(fields)
+        config = ENeRVBoostConfig(**shape, single=single, told=told)
         fields.end()
         return config
 

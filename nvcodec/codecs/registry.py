@@ -18,6 +18,8 @@ CODECS: dict[str, tuple[int, str]] = {
     "hnerv-boost": (7, "nvcodec.codecs.hnerv_boost:HNeRVBoostCodec"),
     "nerv-boost": (8, "nvcodec.codecs.nerv_boost:NeRVBoostCodec"),
     "nervpp": (9, "nvcodec.codecs.nervpp:NeRVPlusCodec"),
+    "enerv": (10, "nvcodec.codecs.enerv:ENeRVCodec"),
+    "enerv-boost": (11, "nvcodec.codecs.enerv_boost:ENeRVBoostCodec"),
     "pfnr": (12, "nvcodec.codecs.pfnr:PFNRCodec"),
 }
 AUTO = "conditional"  # what --codec auto means: of ours the best pictures for the bytes and the seconds

@@ -20,29 +20,25 @@ from nvcodec.models.growth import Growth, Stage, Window, grow
 from nvcodec.models.nerv import NeRVConfig
 
 EPSILON = 1e-5  # of all norms
-FACTOR = 4  # how many times fewer channels the first stage enlarges
 
 
+@dataclass(frozen=True)
 class NormStage(Stage):
-    """What a :class:`NormBlock` is made of and costs; ``unit`` means that the convolution is in two steps."""
+    """What a :class:`NormBlock` is made of and costs."""
 
-    @property
-    def middle(self) -> int:
-        """Channels between the two steps."""
-        return max(1, self.c_in // FACTOR)
+    middle: int = 0  # channels between the two steps of its convolution; 0 if it has one step
 
     def shapes(self) -> list[tuple[int, ...]]:
         area, k = self.stride * self.stride, self.kernel
-        grown = self.middle if self.unit else self.c_out
-        weights = [(grown * area, self.c_in, k, k), *([(self.c_out, grown, k, k)] if self.unit else [])]
+        grown = self.middle or self.c_out
+        weights = [(grown * area, self.c_in, k, k), *([(self.c_out, grown, k, k)] if self.middle else [])]
         return [shape for weight in weights for shape in (weight, weight[:1])]
 
     def cost(self, cells: int) -> tuple[int, int]:
-        macs = cells * (self.c_in + sum(prod(s) for s in self.shapes()[:1:2]))
+        first, *rest = (prod(weight) for weight in self.shapes()[::2])
         values = cells * self.stride * self.stride
-        if self.unit:
-            macs += values * prod(self.shapes()[2])
-        return macs, 2 * cells * self.c_in + values * (2 * self.c_out + (2 * self.middle if self.unit else 0))
+        macs = cells * (self.c_in + first) + values * sum(rest)
+        return macs, 2 * cells * self.c_in + 2 * values * (self.c_out + self.middle)
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,13 @@ class ENeRVConfig(NeRVConfig):
     head_width: int = 64
     feed: int = 128  # width of their MLPs
     told: int = 128  # width of the second time vector
+    squeeze: int = 4  # how many times fewer than ``width`` the channels that the first stage enlarges are
 
     def growth(self) -> Growth:
         plain = super().growth()
         stages = tuple(
-            NormStage(s.c_in, s.c_out, s.stride, s.kernel, number == 0) for number, s in enumerate(plain.stages)
+            NormStage(s.c_in, s.c_out, s.stride, s.kernel, middle=0 if number else max(1, s.c_in // self.squeeze))
+            for number, s in enumerate(plain.stages)
         )
         return replace(plain, stages=stages, windows=False)
 
@@ -162,9 +160,9 @@ class NormBlock(UpBlock):
     """Instance norm that the time scales and shifts; convolution, pixel shuffle, perhaps one more, activation."""
 
     def __init__(self, stage: NormStage, activation: str) -> None:
-        grown = stage.middle if stage.unit else stage.c_out
+        grown = stage.middle or stage.c_out
         super().__init__(stage.c_in, grown, stage.stride, stage.kernel, activation)
-        self.widen = nn.Conv2d(grown, stage.c_out, stage.kernel, padding=stage.kernel // 2) if stage.unit else None
+        self.widen = nn.Conv2d(grown, stage.c_out, stage.kernel, padding=stage.kernel // 2) if stage.middle else None
 
     def forward(self, x: Tensor, told: Tensor) -> Tensor:  # type: ignore[override]
         scale, shift = told[..., None, None].unbind(1)

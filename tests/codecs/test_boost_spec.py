@@ -1,5 +1,6 @@
-"""hnerv-boost, nerv-boost and nervpp by bitstream/FITTED.md alone: in chains, weights bit for bit and pictures
-within the tolerance; what the text forbids is refused. (Costs, fields and single groups: test_fitted_spec.py.)"""
+"""hnerv-boost, nerv-boost, nervpp, enerv and enerv-boost by bitstream/FITTED.md alone: in chains, weights bit for bit
+and pictures within the tolerance; what the text forbids is refused.
+(Costs, fields and single groups: test_fitted_spec.py.)"""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -18,15 +19,18 @@ from nvcodec.container.limits import check_cost
 from nvcodec.errors import FormatError, LimitError
 from nvcodec.format import VideoFormat
 from nvcodec.models.boost import HNeRVBoostConfig, NeRVBoostConfig
+from nvcodec.models.enerv import ENeRVBoostConfig, ENeRVConfig
 from nvcodec.models.nervpp import NeRVPlusConfig
 from tests.oracles.fitted_twin import decode_group, picture
 
-FAMILIES = ["hnerv-boost", "nerv-boost", "nervpp"]
+FAMILIES = ["hnerv-boost", "nerv-boost", "nervpp", "enerv", "enerv-boost"]
 WIDTH, HEIGHT = 35, 23
 CONFIGS = {
     "hnerv-boost": HNeRVBoostConfig((2, 3), 3, 5, (3, 1, 2), 1.5, 2, 1, 5, 6, "sin", 1.3, 4, 2, 2),
     "nerv-boost": NeRVBoostConfig((2, 3), 3, (2, 1, 3), 2, 2, 5, 1.25, 5, 6, "sin", 0, 3),
     "nervpp": NeRVPlusConfig((2, 3), 3, (2, 1, 3), 2, 2, 5, 1.25, 5, 6),
+    "enerv": ENeRVConfig((2, 3), 3, (2, 1, 3), 2, 2, 5, 1.25, 5, 6, "silu", 4, 5, 2, 3, 4, 3, 1),
+    "enerv-boost": ENeRVBoostConfig((2, 3), 3, (2, 1, 3), 2, 2, 5, 1.25, 5, 6, "sin", 4, 5, 2, 3, 4, 3, single=0),
 }
 
 
@@ -147,6 +151,16 @@ def test_any_config_is_read_alike(name, data, width, height):
         ("nervpp", {"hidden": 8193}, "hidden width"),
         ("nervpp", {"pe_levels": 129}, "encoding levels"),
         ("nervpp", {"expansion": 17}, "expansion"),
+        ("enerv", {"space_levels": 129}, "levels of space"),
+        ("enerv", {"tokens": 1025}, "token width"),
+        ("enerv", {"heads": 17}, "heads"),
+        ("enerv", {"head_width": 257}, "head width"),
+        ("enerv", {"feed": 4097}, "feed width"),
+        ("enerv", {"squeeze": 65}, "squeeze"),
+        ("enerv", {"told": 0}, "condition width"),
+        ("enerv-boost", {"heads": 0}, "heads"),
+        ("enerv-boost", {"single": 9}, "stages of one block"),
+        ("enerv-boost", {"told": 1025}, "condition width"),
     ],
 )
 def test_configs_out_of_bounds(name, change, word):
@@ -184,6 +198,10 @@ def test_every_legal_config_is_priced_before_anything_is_allocated(name, strides
     elif name == "nerv-boost":
         told = 1.25, 128, 6, "sin", single, condition
         config = NeRVBoostConfig((cells, cells), a, tuple(strides), b, c % 16 + 1, d, *told)
+    elif name.startswith("enerv"):
+        shape = (cells, cells), a, tuple(strides), b, c % 16 + 1, d, 1.25, 128, 6, "silu"
+        stem = 128, a % 1024 + 1, b % 16 + 1, c % 256 + 1, d % 4096 + 1, condition
+        config = ENeRVConfig(*shape, *stem) if name == "enerv" else ENeRVBoostConfig(*shape, *stem, single=single)
     else:
         told = 6, "sin", 1.25, 128, single, condition
         config = HNeRVBoostConfig((cells, cells), a % 1024 + 1, b, tuple(strides), 1.2, d, 3, 15, *told)

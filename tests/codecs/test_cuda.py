@@ -17,7 +17,7 @@ FORMAT, FRAMES = VideoFormat(64, 48), 8
 SPEC = GroupSpec(preset="faster")
 
 
-FITTED = ["nerv", "hnerv", "nirvana", "hnerv-boost", "nerv-boost", "nervpp"]
+FITTED = ["nerv", "hnerv", "nirvana", "hnerv-boost", "nerv-boost", "nervpp", "enerv", "enerv-boost"]
 
 
 @pytest.fixture(scope="module", params=[*FITTED, "stem", "conditional"])

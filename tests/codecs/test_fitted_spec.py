@@ -16,6 +16,7 @@ from nvcodec.codecs.tensors import CodedTensors, encode_tensors
 from nvcodec.container import Unit
 from nvcodec.format import VideoFormat
 from nvcodec.models.boost import HNeRVBoostConfig, NeRVBoostConfig
+from nvcodec.models.enerv import ENeRVBoostConfig, ENeRVConfig
 from nvcodec.models.hnerv import HNeRVConfig
 from nvcodec.models.nerv import NeRVConfig
 from nvcodec.models.nervpp import NeRVPlusConfig
@@ -23,7 +24,7 @@ from nvcodec.models.nirvana import NirvanaConfig
 from tests.oracles.fitted_twin import Network, decode_group, picture
 
 TEXT = (Path(__file__).resolve().parents[2] / "bitstream" / "FITTED.md").read_text(encoding="utf-8")
-FAMILIES = ("nerv", "hnerv", "nirvana", "hnerv-boost", "nerv-boost", "nervpp")
+FAMILIES = ("nerv", "hnerv", "nirvana", "hnerv-boost", "nerv-boost", "nervpp", "enerv", "enerv-boost")
 CONFIGS = {
     "nerv": NeRVConfig((2, 3), 4, (2, 1, 3), 2, 2, 9, 1.25, 11, 6),
     "hnerv": HNeRVConfig((2, 3), 4, 7, (3, 1, 2), 1.5, 2, 1, 5, 6),
@@ -31,6 +32,8 @@ CONFIGS = {
     "hnerv-boost": HNeRVBoostConfig((2, 3), 4, 7, (3, 1, 2), 1.5, 2, 1, 5, 6, "sin", 1.3, 5, 1, 3),
     "nerv-boost": NeRVBoostConfig((2, 3), 4, (2, 1, 3), 2, 2, 9, 1.25, 11, 6, "sin", 2, 3),
     "nervpp": NeRVPlusConfig((2, 3), 4, (2, 1, 3), 2, 2, 9, 1.25, 11, 6),
+    "enerv": ENeRVConfig((2, 3), 4, (2, 1, 3), 2, 2, 9, 1.25, 11, 6, "silu", 5, 6, 3, 4, 7, 8, 2),
+    "enerv-boost": ENeRVBoostConfig((2, 3), 4, (2, 1, 3), 2, 2, 9, 1.25, 11, 6, "sin", 5, 6, 3, 4, 7, 8, single=1),
 }
 
 
@@ -122,7 +125,7 @@ def test_costs_of_the_text(name):
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10])
-@pytest.mark.parametrize("name", ["nerv", "hnerv", "hnerv-boost", "nerv-boost", "nervpp"])
+@pytest.mark.parametrize("name", ["nerv", "hnerv", "hnerv-boost", "nerv-boost", "nervpp", "enerv", "enerv-boost"])
 def test_the_text_shows_the_same_pictures(name, bit_depth):
     codec, fmt, frames, config = get_codec(name), VideoFormat(35, 23, bit_depth), 3, CONFIGS[name]
     random = np.random.default_rng(3)

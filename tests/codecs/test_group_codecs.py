@@ -19,7 +19,7 @@ from nvcodec.errors import FormatError
 from nvcodec.format import VideoFormat
 from nvcodec.metrics.psnr import psnr_yuv
 
-FAMILIES = ["nerv", "hnerv", "hnerv-boost", "nerv-boost", "nervpp"]
+FAMILIES = ["nerv", "hnerv", "hnerv-boost", "nerv-boost", "nervpp", "enerv", "enerv-boost"]
 FORMAT = VideoFormat(64, 48)
 FASTER = GroupSpec(preset="faster")
 

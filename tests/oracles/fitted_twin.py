@@ -13,7 +13,7 @@ import numpy as np
 
 from nvcodec.entropy.segment import decode_segment
 from nvcodec.entropy.tables import GGD
-from tests.oracles import boost_twin, nervpp_twin
+from tests.oracles import boost_twin, enerv_twin, nervpp_twin
 from tests.oracles.boost_twin import Block
 from tests.oracles.scales_twin import symbol_tables
 
@@ -21,13 +21,19 @@ MANTISSAS = (
     8388608, 8760003, 9147842, 9552851, 9975792, 10417458, 10878679, 11360319,
     11863283, 12388516, 12937002, 13509772, 14107901, 14732511, 15384775, 16065917,
 )  # fmt: skip
-NAMES = {1: "nerv", 2: "hnerv", 6: "nirvana", 7: "hnerv-boost", 8: "nerv-boost", 9: "nervpp"}
+NAMES = {
+    1: "nerv", 2: "hnerv", 6: "nirvana", 7: "hnerv-boost", 8: "nerv-boost", 9: "nervpp", 10: "enerv", 11: "enerv-boost",
+}  # fmt: skip
 GRID = [("grid rows", 1, 1024), ("grid columns", 1, 1024)]
 WIDTHS = [("width", 1, 8192), ("reduction", 100, 1600), ("least width", 1, 8192)]
 ENCODING = [("base", 100, 400), ("levels", 1, 128)]
 BLOCKS = [("stages of one block", 0, 8), ("condition width", 1, 1024)]
 NERV = [
     *GRID, ("width", 1, 8192), ("least width", 1, 8192), ("expansion", 1, 16), ("hidden width", 1, 8192), *ENCODING,
+]  # fmt: skip
+ENERV = [
+    *NERV, ("levels of space", 1, 128), ("token width", 1, 1024), ("heads", 1, 16), ("head width", 1, 256),
+    ("feed width", 1, 4096),
 ]  # fmt: skip
 HNERV = [*GRID, ("latents", 1, 1024), *WIDTHS, ("first kernel", 1, 15), ("largest kernel", 1, 15)]
 FIELDS = {
@@ -40,6 +46,8 @@ FIELDS = {
     "hnerv-boost": [*HNERV, *ENCODING, *BLOCKS],
     "nerv-boost": [*NERV, *BLOCKS],
     "nervpp": NERV,
+    "enerv": [*ENERV, ("squeeze", 1, 64), ("condition width", 1, 1024)],
+    "enerv-boost": [*ENERV, *BLOCKS],
 }  # fmt: skip
 erf = np.vectorize(math.erf)
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -71,9 +79,10 @@ class Network:
         scale = math.prod(self.strides) * self.fields.get("cell", 1)
         require(self.grid == (-(-self.rows // scale), -(-self.columns // scale)), "another grid")
         self.cells = self.grid[0] * self.grid[1]
-        self.like_nerv = self.name in ("nerv", "nerv-boost", "nervpp")
+        self.like_nerv = self.name in ("nerv", "nerv-boost", "nervpp", "enerv", "enerv-boost")
+        self.tokens = "token width" in self.fields
         self.gates = 2 if self.name == "nervpp" else 1
-        self.boosted = "condition width" in self.fields
+        self.boosted = self.name.endswith("-boost")
 
     def _number(self, low: int, high: int) -> int:
         value = 0
@@ -125,7 +134,9 @@ class Network:
         layers: list[tuple[int, ...]] = []
         if self.boosted:
             layers += boost_twin.condition_layers(self.stages(), f["levels"], f["condition width"])
-        if self.like_nerv:
+        if self.tokens:
+            layers += enerv_twin.stem_layers(f)
+        elif self.like_nerv:
             opened = f["hidden width"] * self.gates
             layers += [(opened, 2 * f["levels"]), (self.cells * w[0], f["hidden width"])]
         elif self.name == "hnerv":
@@ -135,6 +146,8 @@ class Network:
             layers += [(h, self.inputs), (h, h), (f["cell"] ** 2 * w[0], h)]
         if self.boosted:
             layers += boost_twin.block_layers(self.stages())
+        elif self.name == "enerv":
+            layers += enerv_twin.condition_layers(f, self.stages()) + enerv_twin.stage_layers(f, self.stages())
         elif self.name == "nervpp":
             layers += [layer for stage in self.stages() for layer in nervpp_twin.layers(stage)]
         else:
@@ -146,8 +159,10 @@ class Network:
         """Parameters, multiply-adds of a picture, activation bytes."""
         f, w, cells = self.fields, self.widths(), self.cells
         parameters = sum(math.prod(shape) for shape in self.tensors()) + f.get("latents", 0) * frames * cells
-        macs, most, area = 0, [], cells
-        if self.like_nerv:
+        macs, most, area, stem = 0, [], cells, 0
+        if self.tokens:
+            macs, stem = enerv_twin.stem_cost(f, cells)
+        elif self.like_nerv:
             macs = f["hidden width"] * (2 * self.gates * f["levels"] + cells * w[0])
         elif self.name == "hnerv":
             macs = cells * f["latents"] * w[0]
@@ -159,6 +174,9 @@ class Network:
         if self.boosted:
             own, most, area = boost_twin.cost(self.stages(), f["levels"], f["condition width"], cells)
             macs += own
+        elif self.name == "enerv":
+            own, most, area = enerv_twin.cost(f, self.stages(), cells)
+            macs += own
         elif self.name == "nervpp":
             for b in self.stages():
                 own, alive = nervpp_twin.cost(b, area)
@@ -169,7 +187,7 @@ class Network:
                 most.append(area * (b.c_in + 2 * b.c_out * b.stride**2))
                 area *= b.stride**2
         macs += (1 if self.like_nerv else 9) * 6 * area * w[-1]
-        return parameters, macs, 4 * max(*most, area * (w[-1] + 12))
+        return parameters, macs, 4 * max(*most, stem, area * (w[-1] + 12))
 
 
 # section 3
@@ -288,11 +306,16 @@ def waves(value: float, levels: int) -> list[float]:
     return [float(np.float32(f(a))) for f in (math.sin, math.cos) for a in angles]
 
 
+def _coded(at: int, side: int, base: int, levels: int) -> np.ndarray:
+    """Of frame ``at`` of so many, or of a row or column."""
+    tau = float(np.float32(at / side))
+    angles = [math.pi * tau * (base / 100) ** level for level in range(levels)]
+    return np.array([np.float32(g(a)) for a in angles for g in (math.sin, math.cos)], np.float64)
+
+
 def _code(group: Group, t: int) -> np.ndarray:
     """Of the frame's time."""
-    f, tau = group.network.fields, float(np.float32(t / group.frames))
-    angles = [math.pi * tau * (f["base"] / 100) ** level for level in range(f["levels"])]
-    return np.array([np.float32(g(a)) for a in angles for g in (math.sin, math.cos)], np.float64)
+    return _coded(t, group.frames, group.network.fields["base"], group.network.fields["levels"])
 
 
 def _stem(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
@@ -301,6 +324,13 @@ def _stem(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
     if network.name == "nervpp":
         passed, gate = np.split(weights[0] @ _code(group, t) + weights[1], 2)
         return (weights[2] @ (passed * gelu(gate)) + weights[3]).reshape(-1, *network.grid)
+    if network.tokens:
+        phi = np.sin if network.boosted else silu
+
+        def place(at: int, side: int, levels: int) -> np.ndarray:
+            return _coded(at, side, f["base"], levels)
+
+        return enerv_twin.stem(f, network.grid, weights, _code(group, t), place, phi)
     if network.like_nerv:
         activation = np.sin if network.boosted else silu
         hidden = activation(weights[0] @ _code(group, t) + weights[1])
@@ -335,8 +365,10 @@ def _features(group: Group, weights: list[np.ndarray], t: int) -> np.ndarray:
         told = boost_twin.scales(stages, condition, _code(group, t), network.fields["condition width"])
     x, activation = _stem(group, weights, t), silu if network.name == "nerv" else gelu
     weights = weights[
-        {"nerv": 4, "hnerv": 2, "nirvana": 6, "hnerv-boost": 0, "nerv-boost": 4, "nervpp": 4}[network.name] :
+        {"nerv": 4, "hnerv": 2, "nirvana": 6, "hnerv-boost": 0, "nerv-boost": 4, "nervpp": 4}.get(network.name, 24) :
     ]
+    if network.name == "enerv":
+        return enerv_twin.run(network.fields, stages, x, weights, _code(group, t), convolution, shuffle)
     for stage in stages:
         if network.name == "nervpp":
             x, weights = nervpp_twin.run(x, stage, weights[:16], convolution, shuffle), weights[16:]
