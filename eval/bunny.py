@@ -1,6 +1,7 @@
 """The NeRV papers' Big Buck Bunny table: 132 frames, 1280x720 and the middle 1280x640, ours beside the published rows.
 
     python -m eval.bunny --quick                                   (2 CPU cores, 10 minutes, not the papers' setting)
+    python -m eval.bunny --quick --codecs all                      (so of all fitted codecs, 5 minutes each)
     python -m eval.bunny --device cuda --out out/bunny             (all of the papers' points: hours on a GPU)
     python -m eval.bunny --codecs hnerv --parameters 0.75 1.5 --epochs 300 --only regression
     python -m eval.bunny --clip bunny.npz --device cuda            (pictures from `eval.on_gpu prepare`, without PyAV)
@@ -127,7 +128,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--pictures", nargs="+", type=size_of, metavar="WxH", help="only the papers' points of this size"
     )
-    parser.add_argument("--codecs", nargs="+", help="fitted codecs (default: all)")
+    parser.add_argument("--codecs", nargs="+", help="fitted codecs, or all (the default, but for --quick: nerv hnerv)")
     parser.add_argument("--only", choices=KINDS)
     parser.add_argument("--parameters", nargs="+", type=float, help="millions (default: the papers' points)")
     parser.add_argument("--epochs", nargs="+", type=int, help="of regression (default: the papers' points)")
@@ -141,7 +142,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/bunny"), help="folder of results (default: out/bunny)")
-    parser.add_argument("--quick", action="store_true", help="about 10 minutes in all on 2 CPU cores")
+    parser.add_argument("--quick", action="store_true", help="about 5 minutes a codec on 2 CPU cores")
     parser.add_argument("--list", action="store_true", help="show the pieces of work and what is done")
     parser.add_argument("--table", action="store_true", help="show the tables of all rows in OUT, and do no work")
     parser.add_argument("--json", action="store_true", help="print the rows instead of the tables")
@@ -156,7 +157,7 @@ def checked(given: argparse.Namespace) -> argparse.Namespace:
     """
     if not (given.list or given.table):  # which run nothing
         given.device = pick_device(given.device)
-    given.codecs = chosen_codecs(given.codecs)
+    given.codecs = chosen_codecs(given.codecs, given.quick)
     if given.time_budget is not None and (seconds := read_duration(given.time_budget)) is None:
         raise UsageError(f"--time-budget {given.time_budget!r} is no time such as 90s or 5m")
     given.budget = None if given.time_budget is None else seconds
