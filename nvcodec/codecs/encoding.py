@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nvcodec.codecs.base import GroupPayload, GroupSpec, GroupState, Planes
@@ -74,10 +75,12 @@ class GroupEncoder:
         spec: GroupSpec,
         on_status: Callable[[FitStatus], None] | None,
         previous: GroupState | None = None,
+        known: NDArray[np.bool_] | None = None,
     ) -> None:
+        """``known`` (T, ceil(H/2), ceil(W/2)): where the fit looks at the frames, each place 2x2 of luma; None: all."""
         self.started = time.monotonic()
         self.codec, self.frames, self.format, self.spec, self.on_status = codec, frames, format, spec, on_status
-        self.clip = Clip(frames, format.bit_depth, spec.device)
+        self.clip = Clip(frames, format.bit_depth, spec.device, known)
         self.previous = previous
         self.goal = Goal.of(spec)
         self.lam = self.goal.lam

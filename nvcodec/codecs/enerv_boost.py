@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-from nvcodec.codecs.enerv import get_stem, hidden_width, put_stem, stem_sizes
+from nvcodec.codecs.enerv import get_stem, hidden_width, put_stem, rates, stem_sizes
 from nvcodec.codecs.fields import FieldReader, FieldWriter
 from nvcodec.codecs.fitted import FittedCodec, frame_times
 from nvcodec.codecs.grids import choose_strides, grid_of, widest
@@ -12,6 +14,7 @@ from nvcodec.codecs.hnerv_boost import condition_width, get_blocks
 from nvcodec.codecs.nerv import GRID_ROWS, LEVELS
 from nvcodec.codecs.tensors import Shapes
 from nvcodec.fitting.clip import CHANNELS
+from nvcodec.fitting.optimisers import LearningRates
 from nvcodec.models.boost import condition_macs, condition_shapes
 from nvcodec.models.enerv import ENeRVBoost, ENeRVBoostConfig, stem_cost, stem_shapes
 
@@ -21,6 +24,9 @@ class ENeRVBoostCodec(FittedCodec):
 
     name = "enerv-boost"
     codec_id = 11
+
+    def rates(self, count: int) -> LearningRates:
+        return rates(count)
 
     def plan(self, count: int, frames: int, rows: int, columns: int) -> ENeRVBoostConfig:
         """The widest stem whose network has at most ``count`` weights, if there is one so small."""
@@ -55,7 +61,7 @@ class ENeRVBoostCodec(FittedCodec):
         told = condition_shapes(config.pe_levels, config.told, growth)
         return Shapes((*told, *stem_shapes(config), *growth.shapes()))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         return frame_times(frames, count, device)
 
     def network_cost(self, config: ENeRVBoostConfig) -> tuple[int, int]:

@@ -39,8 +39,8 @@ def start_at_means(network: nn.Module, clip: Clip) -> None:
     bias.copy_(torch.atanh(2 * clip.means().clamp(0.01, 0.99) - 1))
 
 
-def frame_times(frames: list[int], count: int, device: str) -> Tensor:
-    """Of frames of a group of ``count``, in [0, 1): (N,) float32."""
+def frame_times(frames: Sequence[float], count: int, device: str) -> Tensor:
+    """Of frames of a group of ``count``, or of places between them, in [0, 1): (N,) float32."""
     # not divided on the device: GPUs multiply by a reciprocal there, which the highest frequencies would show
     return torch.tensor([frame / count for frame in frames], dtype=torch.float32, device=device)
 
@@ -75,11 +75,27 @@ class FittedDecoder:
         """Frame ``frame`` as (Y, U, V), uint8 or uint16."""
         if not 0 <= frame < self._frames:
             raise IndexError(f"frame {frame} of a group of {self._frames}")
-        embedding = None
+        return self._shown(frame, None if self._embedding is None else self._embedding[frame : frame + 1])
+
+    @torch.no_grad()
+    def between(self, frame: int, share: float = 0.5) -> Planes:
+        """What the network makes of the time ``share`` of the way from ``frame`` to the next, their embeddings mixed.
+
+        No part of the stream has this picture: it shows what a network has understood of the motion (as in HNeRV, Chen
+        et al. 2023, section 4.3). uint8 or uint16 (Y, U, V); raises IndexError unless both frames are of the group.
+        """
+        if not 0 <= frame < self._frames - 1 or not 0 <= share <= 1:
+            raise IndexError(f"nothing {share} of the way from frame {frame} in a group of {self._frames}")
+        mixed = None
         if self._embedding is not None:
-            embedding = self._embedding[frame : frame + 1].contiguous(memory_format=torch.channels_last)
+            mixed = torch.lerp(self._embedding[frame : frame + 1], self._embedding[frame + 1 : frame + 2], share)
+        return self._shown(frame + share, mixed)
+
+    def _shown(self, time: float, embedding: Tensor | None) -> Planes:
+        if embedding is not None:
+            embedding = embedding.contiguous(memory_format=torch.channels_last)
         with exact_fp32(self._device):  # less is coarser than the tolerance between devices
-            predicted = self._network(self._codec.network_input([frame], embedding, self._frames, self._device))
+            predicted = self._network(self._codec.network_input([time], embedding, self._frames, self._device))
         predicted = predicted.nan_to_num_(0.0)  # only a hostile stream overflows
         peak = (1 << self._format.bit_depth) - 1
         phases = (predicted[0, :, : self._format.chroma_height, : self._format.chroma_width] * peak).round_()
@@ -122,8 +138,8 @@ class FittedCodec(ABC):
         """Shapes of all coded tensors, from the config alone."""
 
     @abstractmethod
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
-        """What the network is called with for these frames of a group of ``count``."""
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
+        """What the network is called with for these frames of a group of ``count``, or for times between them."""
 
     @abstractmethod
     def network_cost(self, config: Any) -> tuple[int, int]:

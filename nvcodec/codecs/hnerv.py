@@ -6,6 +6,7 @@ components of the frames: a linear encoder in closed form, so that a short fit n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
@@ -122,7 +123,7 @@ class HNeRVCodec(FittedCodec):
         stem = (config.width, config.embedding_channels, 1, 1), (config.width,)
         return Shapes((*stem, *config.growth().shapes()), (config.embedding_channels, frames, *config.grid))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         assert embedding is not None
         return embedding
 

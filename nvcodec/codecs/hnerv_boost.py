@@ -5,6 +5,8 @@ As ``hnerv``, with deeper blocks: more multiply-adds a parameter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from nvcodec.codecs.fields import FieldReader, FieldWriter
@@ -78,7 +80,7 @@ class HNeRVBoostCodec(FittedCodec):
         told = condition_shapes(config.pe_levels, config.condition, growth)
         return Shapes((*told, *growth.shapes()), (config.embedding_channels, frames, *config.grid))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         assert embedding is not None
         return timed_embedding(frame_times(frames, count, device), embedding)
 

@@ -5,6 +5,7 @@ The network shows the six half-size planes of 4:2:0. There is no embedding: all 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -106,7 +107,7 @@ class NeRVCodec(FittedCodec):
         stem = (config.hidden, 2 * config.pe_levels), (config.hidden,), (features, config.hidden), (features,)
         return Shapes((*stem, *config.growth().shapes()))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         return frame_times(frames, count, device)
 
     def network_cost(self, config: NeRVConfig) -> tuple[int, int]:

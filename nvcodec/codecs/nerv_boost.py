@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class NeRVBoostCodec(FittedCodec):
         told = condition_shapes(config.pe_levels, config.condition, growth)
         return Shapes((*told, *stem, *growth.shapes()))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         return frame_times(frames, count, device)
 
     def network_cost(self, config: NeRVBoostConfig) -> tuple[int, int]:

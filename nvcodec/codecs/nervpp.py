@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ class NeRVPlusCodec(FittedCodec):
         stem = (gated, 2 * config.pe_levels), (gated,), (features, config.hidden), (features,)
         return Shapes((*stem, *config.growth().shapes()))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         return frame_times(frames, count, device)
 
     def network_cost(self, config: NeRVPlusConfig) -> tuple[int, int]:

@@ -6,6 +6,7 @@ the difference. Key groups stand at scene cuts and at set distances.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
@@ -78,7 +79,7 @@ class NirvanaCodec(FittedCodec):
         linear = [shape for layer in config.layers() for shape in (layer, layer[:1])]
         return Shapes((*linear, *config.growth().shapes()), (config.latents, frames, *config.patches))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         assert embedding is not None
         return timed_embedding(frame_times(frames, count, device), embedding)
 

@@ -103,7 +103,7 @@ class PFNRCodec(FittedCodec):
         """Which tensors videos share."""
         return tuple(is_shared(name) for name in self.named_shapes(config))
 
-    def network_input(self, frames: list[int], embedding: Tensor | None, count: int, device: str) -> Tensor:
+    def network_input(self, frames: Sequence[float], embedding: Tensor | None, count: int, device: str) -> Tensor:
         return frame_times(frames, count, device)
 
     def network_cost(self, config: PFNRConfig) -> tuple[int, int]:

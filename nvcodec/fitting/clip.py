@@ -37,9 +37,20 @@ def from_phases(phases: NDArray[Any], height: int, width: int) -> Planes:
 
 
 class Clip:
-    """The frames of one group: ``phases`` is (T, 6, H/2, W/2), uint8 at bit depth 8, int16 at 10."""
+    """The frames of one group: ``phases`` is (T, 6, H/2, W/2), uint8 at bit depth 8, int16 at 10.
 
-    def __init__(self, frames: Sequence[Planes], bit_depth: int, device: str = "cpu") -> None:
+    ``known`` (T, H/2, W/2) says where a fit looks at them; everywhere if it is None.
+    """
+
+    known: Tensor | None = None
+
+    def __init__(
+        self,
+        frames: Sequence[Planes],
+        bit_depth: int,
+        device: str = "cpu",
+        known: NDArray[np.bool_] | None = None,
+    ) -> None:
         rows, columns = frames[0][1].shape
         stacked = np.empty((len(frames), CHANNELS, rows, columns), np.uint8 if bit_depth == 8 else np.int16)
         sums = np.zeros(CHANNELS, np.int64)
@@ -50,6 +61,8 @@ class Clip:
         self.phases = torch.from_numpy(stacked).to(device)
         self.bit_depth = bit_depth
         self.height, self.width = frames[0][0].shape
+        if known is not None:
+            self.known = torch.from_numpy(known).to(device)
 
     @property
     def peak(self) -> int:
@@ -70,6 +83,12 @@ class Clip:
         """(N, 6, H/2, W/2), or a rectangle of it, in [0, 1], channels last."""
         picked = self.phases[:, :, rows, columns][list(frames)].to(dtype).div_(self.peak)
         return picked.contiguous(memory_format=torch.channels_last)
+
+    def seen(self, target: Tensor, predicted: Tensor, frames: Sequence[int], rows: slice, columns: slice) -> Tensor:
+        """``target``, a :meth:`batch`, with what was ``predicted`` where it is not known: no error there."""
+        if self.known is None:
+            return target
+        return torch.where(self.known[list(frames), None, rows, columns], target, predicted.detach().float())
 
     def means(self) -> Tensor:
         """(6,) mean of each plane over all frames, in [0, 1], float32."""

@@ -55,6 +55,9 @@ class AveragedClip(Clip):
             functional.avg_pool2d(frame[None].float(), stride, ceil_mode=True).round().to(frame.dtype)
             for frame in clip.phases
         ])  # fmt: skip
+        if clip.known is not None:  # a mean is known where all that it is of is
+            unknown = functional.max_pool2d((~clip.known).float(), stride, ceil_mode=True)
+            self.known = unknown == 0
         self._sums = self.phases.sum((0, 2, 3), dtype=torch.int64).cpu()
         self.bit_depth = clip.bit_depth
         self.height, self.width = (2 * side for side in self.phases.shape[-2:])

@@ -98,8 +98,10 @@ class _Fit:
 
     def distortion(self, frames: list[int], tile: Tile, weights: dict[str, Tensor], embedding: Tensor | None) -> Tensor:
         """The 6:1:1 error of a tile on the 8-bit scale, kept as a running mean."""
-        target = self.scene.clip.batch(frames, torch.float32, tile.rows, tile.columns)
-        mse = weighted_mse(self.predict(frames, tile, weights, embedding), target) * 255.0**2
+        clip, predicted = self.scene.clip, self.predict(frames, tile, weights, embedding)
+        target = clip.batch(frames, torch.float32, tile.rows, tile.columns)
+        target = clip.seen(target, predicted, frames, tile.rows, tile.columns)
+        mse = weighted_mse(predicted, target) * 255.0**2
         value = float(mse.detach())
         self.mse = value if not self.clock.step else self.mse + 0.03 * (value - self.mse)
         return mse

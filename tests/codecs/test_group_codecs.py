@@ -68,6 +68,19 @@ def test_a_fit_beats_a_constant_picture(coded):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+def test_times_between_frames_can_be_shown(coded, name):
+    payload, frames = coded[name]
+    decoder = opened(name, payload)
+    assert same(decoder.between(2, 0.0), decoder.planes(2))
+    half = decoder.between(2)
+    assert [p.shape for p in half] == [p.shape for p in frames[0]] and half[0].dtype == np.uint8
+    assert not same(half, decoder.planes(2)) and not same(half, decoder.planes(3))
+    for frame, share in ((7, 0.5), (-1, 0.5), (0, 1.5)):
+        with pytest.raises(IndexError):
+            decoder.between(frame, share)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_one_frame_alone_is_the_same_bits(coded, name):
     payload, frames = coded[name]
     whole = [opened(name, payload).planes(i) for i in range(len(frames))]

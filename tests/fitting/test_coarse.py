@@ -88,6 +88,15 @@ def test_the_last_stage_hands_on_what_the_coarse_one_made(clip: Clip, codec: Any
     torch.testing.assert_close(stage(x), functional.interpolate(shown, scale_factor=stride, mode="nearest"))
 
 
+
+def test_a_mean_is_known_where_all_that_it_is_of_is(crop):
+    known = np.ones((2, 5, 8), bool)
+    known[0, 1, 3] = known[1, 4, 7] = False
+    small = AveragedClip(Clip(crop(16, 10, 2), 8, known=known), 2)
+    assert small.known.shape == (2, 3, 4)
+    assert (~small.known).nonzero().tolist() == [[0, 0, 1], [1, 2, 3]]
+
+
 def test_a_coarse_picture_is_as_large_as_its_growth_says(clip: Clip) -> None:
     _, config, _ = start(clip)
     growth = config.growth()

@@ -1,5 +1,8 @@
 """Whole fits of tiny clips: they learn, follow lambda and a target, repeat themselves, and leave steps on the grid."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 
@@ -74,6 +77,34 @@ def test_a_target_is_steered_towards(clip):
     free = run(clip, 60, lam=0.02)[1].bits
     few, many = (run(clip, 60, lam=0.02, target_bits=free * f)[1] for f in (0.3, 3))
     assert few.lam < 0.02 < many.lam
+
+
+def test_nothing_is_learnt_of_what_is_not_known(crop):
+    """Two clips that differ only there give the same parameters; without a mask they do not."""
+    frames, known = crop(32, 32, 4), np.ones((4, 16, 16), bool)
+    known[:, 3:9, 5:11] = False
+    mixed = [tuple(p.copy() for p in planes) for planes in frames]
+    for y, u, v in mixed:
+        y[6:18, 10:22] ^= 85
+        u[3:9, 5:11] ^= 85
+        v[3:9, 5:11] ^= 85
+    clips = Clip(frames, 8, known=known), Clip(mixed, 8, known=known), Clip(mixed, 8)
+    codec = get_codec("hnerv")
+    config = codec.plan(2000, 4, 16, 16)
+    found = []
+    for clip in clips:
+        torch.manual_seed(0)
+        network = codec.network(config)
+        parameters = CodedParameters(network, codec.start_embedding(clips[0], config))  # only the fit can tell
+        inputs = partial(network_input, codec)
+        fit(network, parameters, clip, inputs, FitSettings(Plan(steps=25), lam=0.02))
+        found.append(list(parameters.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(found[0], found[1], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True))
+
+
+def network_input(codec, frames, embedding):
+    return codec.network_input(frames, embedding, 4, "cpu")
 
 
 def test_bf16_activations_learn_too(clip):
