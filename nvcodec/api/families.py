@@ -25,6 +25,8 @@ def check_family(codec: Codec, chosen: EncodeSettings) -> None:
     """
     if chosen.structure is not None and codec.name != "conditional":
         raise UsageError(f"--structure is for codec conditional: {codec.name} has no choice")
+    if chosen.objective is not None and (codec.family != "fitted" or getattr(codec, "library", False)):
+        raise UsageError(f"--objective is for fitted codecs but pfnr, not for {codec.name}")
     if chosen.keyint is not None and not may_lean(codec):
         raise UsageError(
             f"--keyint is for fitted codecs: groups of {codec.name} all stand alone, --gof sets their length"

@@ -9,7 +9,7 @@ from nvcodec.api.families import setting_of
 from nvcodec.api.passthrough import PacketFeed
 from nvcodec.api.rate_model import RateModel
 from nvcodec.api.settings import DEFAULT_PRESET, DEFAULT_QUALITY, EncodeSettings
-from nvcodec.codecs.base import Codec, GroupSpec, Rest
+from nvcodec.codecs.base import OBJECTIVES, Codec, GroupSpec, Rest
 from nvcodec.container import Reader
 from nvcodec.container.timing import timing_size
 from nvcodec.format import VideoFormat
@@ -72,5 +72,6 @@ class Planner:
             precision=self.place.precision,
             model=chosen.model,
             chain=self.chain,
+            objective=chosen.objective or OBJECTIVES[0],
             structure=chosen.structure,
         )

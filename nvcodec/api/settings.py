@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nvcodec.codecs.base import PRESETS, QUALITIES, STRUCTURES
+from nvcodec.codecs.base import OBJECTIVES, PRESETS, QUALITIES, STRUCTURES
 from nvcodec.codecs.registry import get_codec, has_effort
 from nvcodec.errors import UsageError
 
@@ -56,6 +56,12 @@ class EncodeSettings:
         f"how frames lean on each other, codec conditional: {', '.join(STRUCTURES)} (default: what suits each group)",
         choices=STRUCTURES,
     )
+    objective: str | None = option(
+        None,
+        "how the rate enters a fit, fitted codecs but pfnr: joint (default), from the first step; consistent, after a "
+        "regression, as the papers' entropy minimisation",
+        choices=OBJECTIVES,
+    )
     model: str | None = option(None, "of a trained codec: a size, or a file of weights (default: s)")
     seed: int = option(0, "seed of every random choice")
     threads: int | None = option(None, "CPU threads of each worker (default: all cores)")
@@ -74,6 +80,8 @@ class EncodeSettings:
             raise UsageError(f"no preset {self.preset!r}; there are: {', '.join(PRESETS)}")
         if self.structure is not None and self.structure not in STRUCTURES:
             raise UsageError(f"no structure {self.structure!r}; there are: {', '.join(STRUCTURES)}")
+        if self.objective is not None and self.objective not in OBJECTIVES:
+            raise UsageError(f"no objective {self.objective!r}; there are: {', '.join(OBJECTIVES)}")
         if self.engine not in ENGINES:
             raise UsageError(f"no engine {self.engine!r}; there are: {', '.join(ENGINES)}")
         self._check_ranges()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # importing it takes torch, which `nvcodec --help` should not
     from nvcodec.fitting.fit import FitStatus
 
 QUALITIES = 64
+OBJECTIVES = ("joint", "consistent")
 STRUCTURES = ("low-delay", "random-access")
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
 
@@ -57,6 +58,7 @@ class GroupSpec:
     precision: str = "fp32"  # while encoding; decoding is always fp32
     model: str | None = None  # size, where a codec has several
     chain: bool = False  # groups after it may lean on it
+    objective: str = "joint"  # how the rate enters a fit, one of OBJECTIVES
     structure: str | None = None  # how frames lean on each other, one of STRUCTURES; the encoder's choice if None
 
 

@@ -133,8 +133,9 @@ class GroupEncoder:
         spec, samples = self.spec, samples_a_step(parameters.count)
         bits = None if spec.target_bytes is None else 8.0 * spec.target_bytes
         chosen = FitSettings(
-            plan, self.lam, bits, spec.seed, spec.precision, self.codec.rates(parameters.count), samples, **settings
-        )
+            plan, self.lam, bits, spec.seed, spec.precision, self.codec.rates(parameters.count), samples,
+            objective=spec.objective, **settings,
+        )  # fmt: skip
         growth = config.growth()
         with deterministic(spec.device):
             status = fit(

@@ -13,9 +13,10 @@ from torch.func import functional_call
 from nvcodec.fitting.clip import Clip, weighted_mse
 from nvcodec.fitting.coarse import CoarseFirst, coarse_scene, full_scene
 from nvcodec.fitting.guard import Checkpoint, GradientClip
+from nvcodec.fitting.objectives import Consistent, Joint, Objective, Regression
 from nvcodec.fitting.optimisers import LearningRates, Optimisers
 from nvcodec.fitting.parameters import CodedParameters
-from nvcodec.fitting.schedule import Clock, Plan, cosine
+from nvcodec.fitting.schedule import Clock, Plan
 from nvcodec.fitting.tiles import Tile
 from nvcodec.models.growth import Growth
 
@@ -36,6 +37,7 @@ class FitSettings:
     rate_every: int = 8  # the rate term is evaluated every few steps and scaled up (NVRC, sec. 3.4)
     rounding_from: float = 0.9  # progress at which noise gives way to straight-through rounding
     coarse: CoarseFirst | None = None  # large pictures are fitted at a fraction of their size first
+    objective: str = "joint"  # or "consistent": see fitting.objectives
     coded: bool = True  # False: plain regression of float weights, with neither rate nor noise nor rounding
 
 
@@ -82,9 +84,17 @@ class _Fit:
         self.status = FitStatus(lam=settings.lam)
         self.mse = 0.0
         self.steered = 0.0  # progress when lambda was last moved
+        self.objective = self._objective()
         self.optimiser = Optimisers(parameters, settings.rates, self.dtype)
         self.clip_gradients = GradientClip(list(parameters.weights))
         self.checkpoint = Checkpoint(parameters)
+
+    def _objective(self) -> Objective:
+        if not self.settings.coded:
+            return Regression(self.parameters)
+        if self.settings.objective == "consistent":
+            return Consistent(self.parameters, self.generator)
+        return Joint(self.parameters, self.generator, self.settings.rounding_from)
 
     def predict(self, frames: list[int], tile: Tile, weights: dict[str, Tensor], embedding: Tensor | None) -> Tensor:
         """The tile of these frames, (N, 6, rows, columns)."""
@@ -106,23 +116,13 @@ class _Fit:
         self.mse = value if not self.clock.step else self.mse + 0.03 * (value - self.mse)
         return mse
 
-    def loss(self, noise: bool) -> Tensor:
+    def loss(self) -> Tensor:
         frames, number = self.scene.order.next()
-        tile = self.scene.tiles[number]
-        if not self.settings.coded:
-            return self.status.lam * self.distortion(frames, tile, *self.parameters.plain(frames))
-        weights = self.parameters.perturbed_weights(noise, self.generator)
-        embedding = None
-        if self.parameters.embedding is not None:
-            embedding = self.parameters.perturbed_embedding(frames, noise, self.generator)
-        values = self.parameters.network_weights(weights)
-        loss = self.status.lam * self.distortion(frames, tile, values, embedding)
+        values, embedding = self.objective.shown(frames)
+        loss = self.status.lam * self.distortion(frames, self.scene.tiles[number], values, embedding)
         if self.clock.step % (LEAN_EVERY * self.settings.rate_every) == 0:
             self.parameters.choose_leaning()
-        if self.clock.step % self.settings.rate_every == 0:
-            bits = self.parameters.weight_bits(weights, noise)
-            if self.parameters.embedding is not None:
-                bits = bits + self.parameters.embedding_bits(noise, self.generator)
+        if self.clock.step % self.settings.rate_every == 0 and (bits := self.objective.bits()) is not None:
             self.status.bits = float(bits.detach())
             loss = loss + bits * (self.settings.rate_every / self.clip.luma_samples)
         return loss
@@ -146,9 +146,11 @@ class _Fit:
             self.checkpoint = Checkpoint(self.parameters)  # errors at another size tell nothing of these
 
     def step(self, progress: float) -> None:
-        self.optimiser.prepare(cosine(progress))
-        loss = self.loss(noise=progress < self.settings.rounding_from)
-        loss.backward()
+        if self.objective.begin(progress):
+            self.optimiser.forget()
+            self.checkpoint = Checkpoint(self.parameters)
+        self.optimiser.prepare(self.objective.factor(progress))
+        self.loss().backward()
         self.clip_gradients.apply()
         self.optimiser.step()
         if self.clock.step > FIRST_CHECK and self.checkpoint.watch(self.mse, progress):

@@ -35,6 +35,11 @@ def _step(log2_step: Tensor, noise: bool) -> Tensor:
     return torch.exp2(log2_step)
 
 
+def _log2_range(values: Tensor, dims: tuple[int, ...], keepdim: bool = False) -> Tensor:
+    """Of the way from least to largest, at least 2**-10."""
+    return torch.log2((values.amax(dims, keepdim) - values.amin(dims, keepdim)).clamp_min(2.0**-10))
+
+
 def best_predictions(values: Tensor, before: Tensor) -> Tensor:
     """(C,) weights n/8 under which what is left of (T, C, h, w) ``values`` is smallest: the stream's own choice."""
     choices = torch.arange(PREDICTIONS + 1, device=values.device) / PREDICTIONS
@@ -151,12 +156,16 @@ class CodedParameters(nn.Module):
 
     def embedding_bits(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """Modelled bits of the whole embedding, each channel predicted from the frame before as the stream can."""
+        return modelled_bits(self.embedding_residual(noise, generator), not noise)
+
+    def embedding_residual(self, noise: bool, generator: torch.Generator | None = None) -> Tensor:
+        """(C, T * h * w), in steps: what is coded of each channel."""
         assert self.embedding is not None and self.embedding_steps is not None
         values = _perturb(self.embedding / _step(self.embedding_steps, noise), noise, generator)
         before = torch.cat([self._last_embedding(values[:1]), values[:-1]])
         weights = best_predictions(values.detach(), before.detach())
         residual = values - before * weights[:, None, None]
-        return modelled_bits(residual.transpose(0, 1).flatten(1), not noise)
+        return residual.transpose(0, 1).flatten(1)
 
     @torch.no_grad()
     def _last_embedding(self, like: Tensor) -> Tensor:
@@ -164,6 +173,15 @@ class CodedParameters(nn.Module):
         if self.before is None or self.before.embedding is None or self.embedding_steps is None:
             return torch.zeros_like(like)
         return self.before.embedding / torch.exp2(self.embedding_steps)
+
+    @torch.no_grad()
+    def set_steps(self, depth: int) -> None:
+        """Let every tensor and channel have ``2**depth`` steps from its least value to its largest."""
+        for index, (weight, steps) in enumerate(zip(self.weights, self.weight_steps, strict=True)):
+            base = self.base(index)
+            steps.copy_(_log2_range(weight if base is None else weight - base, tuple(range(weight.ndim))) - depth)
+        if self.embedding is not None and self.embedding_steps is not None:
+            self.embedding_steps.copy_(_log2_range(self.embedding, (0, 2, 3), keepdim=True) - depth)
 
     @torch.no_grad()
     def snap_steps(self) -> None:
