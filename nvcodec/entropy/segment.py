@@ -106,8 +106,9 @@ def encode_segment(
     indices are fastest; `threads` share the chunks. `backend` is "auto", "native" or "python", `simd` one of
     ``native.simd_names()`` or "" for the fastest (or what NVCODEC_SIMD names); the bytes are always the same.
     No other thread may change the arrays meanwhile. Tensors on a GPU: :mod:`nvcodec.entropy.cuda`.
-    Raises ValueError for arguments that cannot be coded (a symbol further than about 2**23 table symbols out included)
-    and FormatError for an index outside the family, UsageError for an instruction set that is not here.
+    Raises TypeError for arrays that are not of integers or of one dimension, ValueError for arguments that cannot be
+    coded (a symbol further than about 2**23 table symbols out included), FormatError for an index outside the family
+    and UsageError for an instruction set that is not here.
     """
     is_native, is_planned = native.chosen(backend), lanes_log2 is not None and chunk_symbols is not None
     values, tables = as_symbols(symbols), as_indices(indices, family, checked=not (is_native and is_planned))

@@ -199,5 +199,10 @@ def ggd_parameters(index: int) -> tuple[float, float]:
 
 def gaussian_index(sigma: float) -> int:
     """Index in GAUSSIAN nearest to sigma on a log axis (float: for encoders and tests only)."""
-    position = np.log(max(sigma, 0.11) / 0.11) / np.log(64 / 0.11) * (GAUSSIAN.size - 1)
-    return min(round(float(position)), GAUSSIAN.size - 1)
+    return int(gaussian_indices(np.array([sigma]))[0])
+
+
+def gaussian_indices(sigmas: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """:func:`gaussian_index` of each of an array, of its shape."""
+    position = np.log(np.maximum(sigmas, 0.11) / 0.11) / np.log(64 / 0.11) * (GAUSSIAN.size - 1)
+    return np.clip(np.rint(position), 0, GAUSSIAN.size - 1).astype(np.uint8)
