@@ -137,7 +137,7 @@ class _Encode:
 
     def _to_library(self, reader: Reader, overwrite: bool) -> None:
         """Onto a copy, which takes the library's place at the end: that is untouched until then."""
-        part, _ = find_part(Path(self.target), False, overwrite)
+        part, _ = find_part(Path(self.target), False, overwrite, append=True)
         with files.open_part(part, keep=False) as file:
             try:
                 files.copy_into(Path(self.target), file)

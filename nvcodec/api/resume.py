@@ -74,15 +74,19 @@ def _value(annotation: str, text: str) -> Any:
     return kinds[annotation.partition(" ")[0]](text)
 
 
-def find_part(target: Path, resume: bool, overwrite: bool) -> tuple[Path, bool]:
-    """Where work on ``target`` goes, and whether to go on with what lies there. Raises :class:`ResumeError`."""
+def find_part(target: Path, resume: bool, overwrite: bool, append: bool = False) -> tuple[Path, bool]:
+    """Where work on ``target`` goes, and whether to go on with what lies there. Raises :class:`ResumeError`.
+
+    What was to be appended to a library is never gone on with.
+    """
     part = part_path(target)
     if resume and not part.exists():
         raise ResumeError(f"nothing to resume: there is no {part}")
     if part.is_file():
         check_free(part)
     if part.exists() and not resume and not overwrite:
-        raise ResumeError(f"{part} is left from an earlier encode: --resume goes on with it, -y starts anew")
+        ways = "-y drops it" if append else "--resume goes on with it, -y starts anew"
+        raise ResumeError(f"{part} is left from an earlier encode: {ways}")
     return part, resume and has_header(part)
 
 

@@ -61,7 +61,7 @@ class Follower:
         if (still := self._as_it_is(config, parameters)) is not None:
             return still, config
         plan = self._plan(config, parameters)
-        if self.encoder.goal.plain:
+        if self.encoder.goal.plain and self.encoder.codec.stands_alone:
             candidate = self._until_still(network, parameters, plan, config)
         else:
             self.encoder.fit(network, parameters, plan, config)

@@ -179,6 +179,15 @@ def test_a_failed_append_leaves_the_library_alone(library, clips, monkeypatch):
     assert library.read_bytes() == data and not Path(f"{library}.part").exists()
 
 
+def test_what_an_earlier_append_left_is_named(library, clips):
+    """And not by an option that appending does not have."""
+    left = library.with_name(library.name + ".part")
+    left.write_bytes(b"left")
+    with pytest.raises(ResumeError, match=r"is left from an earlier encode: -y drops it$"):
+        nvcodec.encode(clips[2], library, **LATER)
+    assert left.read_bytes() == b"left"
+
+
 def test_goals_are_of_what_is_added(library, clips):
     before = library.stat().st_size
     result = nvcodec.encode(clips[1], library, size=2500, **LATER)

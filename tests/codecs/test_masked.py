@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nvcodec.codecs import sizing
+from nvcodec.codecs.base import GroupSpec
 from nvcodec.codecs.masked import MaskedTensors, decode_masked, encode_masked, read_flags, write_flags
+from nvcodec.codecs.registry import get_codec
 from nvcodec.codecs.state import FittedState
 from nvcodec.errors import FormatError
+from nvcodec.format import VideoFormat
 
 SHAPES = ((5, 4), (5,), (3, 5, 3, 3), (3,), (2, 3))
 SHARED = (True, False, True, False, False)
@@ -115,3 +119,14 @@ def test_a_mask_that_does_not_fit_is_refused():
     with pytest.raises(FormatError):
         decode_masked(payload, SHAPES, SHARED, None)
     assert decode_masked(payload, SHAPES, SHARED, first.state(12, b"same")).hash() == second.hash()
+
+
+def test_a_later_video_is_fitted_to_the_end(crop, monkeypatch):
+    """It begins with nothing of itself: a probe of few steps says no more than that."""
+    monkeypatch.setitem(sizing.FEWEST_STEPS, "faster", 48)
+    monkeypatch.setitem(sizing.EPOCHS, "faster", 0)
+    codec, spec, fmt = get_codec("pfnr"), GroupSpec(preset="faster", chain=True), VideoFormat(48, 32)
+    first = codec.encode_group(crop(48, 32, 4), fmt, spec)
+    turned = [tuple(np.ascontiguousarray(p[::-1]) for p in planes) for planes in crop(48, 32, 4)]
+    second = codec.encode_group(turned, fmt, spec, None, first.state)
+    assert second.leans and second.steps == first.steps == 48
