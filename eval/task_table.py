@@ -1,4 +1,4 @@
-"""The tables of :mod:`eval.tasks`, with published figures below them."""
+"""The tables of :mod:`eval.tasks`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ NEEDED = ("task", "boxes", "codec", "clip", "size", "bytes", "effort", "psnr_see
 HEADS = {
     "interpolation": ("frames coded", "frames between", "their neighbours' mean"),
     "inpainting": ("outside the boxes", "inside", "diffused from outside"),
-}
-# HNeRV, Chen et al., CVPR 2023, table of video interpolation: UVG 960x1920, every other frame held out, RGB PSNR of
-# the unseen ones, means over seven clips; recalled, to be checked before it is quoted
-PUBLISHED = {
-    "interpolation": "Published, UVG at 960x1920, RGB PSNR of unseen frames, mean of seven clips (r): "
-    "NeRV 26.54, HNeRV 29.85 dB. Other clips, sizes and networks: not to be held against the rows above one to one.",
 }
 
 
@@ -29,7 +23,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def _table(task: str, rows: Sequence[Row]) -> str:
     boxes = ["boxes"] if task == "inpainting" else []
     head = ["clip", *boxes, "codec", "effort", "bytes", *HEADS[task]]
-    left = 2 + len(boxes)
+    left = 3 + len(boxes)
     lines = [
         f"{task.capitalize()}, PSNR YUV 6:1:1 in dB:",
         "",
@@ -37,7 +31,7 @@ def _table(task: str, rows: Sequence[Row]) -> str:
         _line(["---"] * left + ["---:"] * (len(head) - left)),
         *(_line(_cells(row, bool(boxes))) for row in rows),
     ]
-    return "\n".join([*lines, *(["", PUBLISHED[task]] if task in PUBLISHED else [])])
+    return "\n".join(lines)
 
 
 def _cells(row: Row, boxes: bool) -> list[str]:
