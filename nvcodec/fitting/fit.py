@@ -130,7 +130,7 @@ class _Fit:
     def steer(self, progress: float) -> None:
         """Move lambda towards the one that meets the target; the rate follows it through steps and weights."""
         target = self.settings.target_bits
-        if target is None or not self.status.bits or not 0.05 < progress < 0.95:
+        if target is None or not self.status.bits or not self.objective.settled < progress < 0.95:
             return
         if self.clock.step % self.settings.rate_every == 0:
             error = max(-1.0, min(1.0, math.log(target / self.status.bits)))

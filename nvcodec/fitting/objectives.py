@@ -19,7 +19,12 @@ Shown = tuple[dict[str, Tensor], Tensor | None]  # weights by name, embeddings o
 
 
 class Objective(Protocol):
-    """Called once a step: :meth:`begin`, :meth:`shown`, then perhaps :meth:`bits`."""
+    """Called once a step: :meth:`begin`, :meth:`shown`, then perhaps :meth:`bits`.
+
+    From progress ``settled`` on the rate says what lambda has done, so that it can be steered.
+    """
+
+    settled: float
 
     def begin(self, progress: float) -> bool:
         """Whether what the optimisers remember is of another road from here on."""
@@ -36,6 +41,8 @@ class Objective(Protocol):
 
 class Regression:
     """No rate: float weights as they are."""
+
+    settled = 0.05
 
     def __init__(self, parameters: CodedParameters) -> None:
         self.parameters = parameters
@@ -85,14 +92,15 @@ class Consistent(Regression):
 
     After a regression steps are set to ``depth`` bits of each tensor's range, and learned from there with all else.
     Pictures are made of rounded values with a straight-through gradient; the rate is of values with noise, under a
-    Gaussian whose spread is that of the tensor itself, as it is when the tensor is coded. Unlike there: mean 0, since
-    that is what our tables have, embeddings as differences in time as the stream codes them, and lambda steered towards
-    a goal in bytes instead of a threshold in bits a parameter.
+    Gaussian whose spread is that of these values themselves. Unlike there: mean 0, since that is what our tables have,
+    embeddings as differences in time as the stream codes them, and lambda steered towards a goal in bytes instead of a
+    threshold in bits a parameter; not at once, because 8 bits are soon less whatever lambda is.
     """
 
-    share = 0.25  # of the fit that is regression
+    share = 0.5  # of the fit that is regression
     peak = 1.0  # of the learning rates after it
     depth = 8
+    settled = 0.65
 
     def __init__(self, parameters: CodedParameters, generator: torch.Generator) -> None:
         super().__init__(parameters)
@@ -134,6 +142,6 @@ def own_gaussian_bits(values: Tensor, least: float = 0.1) -> Tensor:
 
     The spread is a part of what is minimised: smaller numbers are cheaper for all of their tensor.
     """
-    spread = values.square().mean(1, keepdim=True).sqrt().clamp_min(least) * math.sqrt(2)
-    mass = 0.5 * (torch.erf((values + 0.5) / spread) - torch.erf((values - 0.5) / spread))
-    return -torch.log2(mass.clamp_min(1e-9)).sum()
+    spread, size = values.square().mean(1, keepdim=True).sqrt().clamp_min(least), values.abs()
+    inner, outer = (torch.special.log_ndtr((edge - size) / spread) for edge in (0.5, -0.5))
+    return -(inner + torch.log1p(-torch.exp(outer - inner))).sum() / math.log(2)  # in logarithms: tails have gradients

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nvcodec.fitting.rate import modelled_bits
 
 STEP_GRID = 16  # coded steps are 2**(n / 16)
+LEAST_STEP = -13.0  # log2
 PREDICTIONS = 8  # an embedding is predicted by n/8 of the frame before
 
 
@@ -35,9 +36,9 @@ def _step(log2_step: Tensor, noise: bool) -> Tensor:
     return torch.exp2(log2_step)
 
 
-def _log2_range(values: Tensor, dims: tuple[int, ...], keepdim: bool = False) -> Tensor:
-    """Of the way from least to largest, at least 2**-10."""
-    return torch.log2((values.amax(dims, keepdim) - values.amin(dims, keepdim)).clamp_min(2.0**-10))
+def _log2_part(values: Tensor, dims: tuple[int, ...], depth: int, keepdim: bool = False) -> Tensor:
+    """Of a ``2**depth``-th of the way from least to largest, not below the stream's smallest step."""
+    return torch.log2((values.amax(dims, keepdim) - values.amin(dims, keepdim)) / 2**depth).clamp_min(LEAST_STEP)
 
 
 def best_predictions(values: Tensor, before: Tensor) -> Tensor:
@@ -176,12 +177,12 @@ class CodedParameters(nn.Module):
 
     @torch.no_grad()
     def set_steps(self, depth: int) -> None:
-        """Let every tensor and channel have ``2**depth`` steps from its least value to its largest."""
+        """Let every tensor and channel have ``2**depth`` steps from its least value to its largest, or fewer."""
         for index, (weight, steps) in enumerate(zip(self.weights, self.weight_steps, strict=True)):
             base = self.base(index)
-            steps.copy_(_log2_range(weight if base is None else weight - base, tuple(range(weight.ndim))) - depth)
+            steps.copy_(_log2_part(weight if base is None else weight - base, tuple(range(weight.ndim)), depth))
         if self.embedding is not None and self.embedding_steps is not None:
-            self.embedding_steps.copy_(_log2_range(self.embedding, (0, 2, 3), keepdim=True) - depth)
+            self.embedding_steps.copy_(_log2_part(self.embedding, (0, 2, 3), depth, keepdim=True))
 
     @torch.no_grad()
     def snap_steps(self) -> None:
