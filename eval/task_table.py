@@ -15,7 +15,7 @@ HEADS = {
 # "r" as everywhere in this project: recalled from a paper's table, and to be checked there before it is quoted
 PUBLISHED = {
     "interpolation": "Published (r; HNeRV, Chen et al., CVPR 2023): every other frame of UVG at 960x1920 held out, RGB "
-    "PSNR of these, mean of seven clips: NeRV 26.54, HNeRV 29.85 dB. Other clips, sizes and networks: a direction only.",
+    "PSNR of these, mean of seven clips: NeRV 26.54, HNeRV 29.85 dB. Other clips, sizes and networks: a direction.",
     "inpainting": "Published figures (the same paper, on DAVIS) are not at hand.",
 }
 

@@ -82,7 +82,8 @@ class FittedDecoder:
         """What the network makes of the time ``share`` of the way from ``frame`` to the next, their embeddings mixed.
 
         No part of the stream has this picture: it shows what a network has understood of the motion (as the video
-        interpolation of HNeRV, Chen et al. 2023). uint8 or uint16 (Y, U, V); raises IndexError unless both frames are of the group.
+        interpolation of HNeRV, Chen et al. 2023). uint8 or uint16 (Y, U, V); raises IndexError unless both frames are
+        of the group.
         """
         if not 0 <= frame < self._frames - 1 or not 0 <= share <= 1:
             raise IndexError(f"nothing {share} of the way from frame {frame} in a group of {self._frames}")
