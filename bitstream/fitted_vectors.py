@@ -19,6 +19,12 @@ WIDTH, HEIGHT, FRAMES = 3, 4, 3
 CONFIGS = {
     "nerv": "01 02 01 01 02 01 01 04 7d 03",  # (4, 6), (4), (2, 4), (2), (8, 2, 3, 3), (8), (6, 2, 1, 1), (6)
     "hnerv": "01 02 01 01 02 02 64 02 01 01",  # (2, 2, 1, 1), (2), (8, 2, 1, 1), (8), (6, 2, 3, 3), (6); (2, 3, 1, 1)
+    "nirvana": "01 02 01 01 01 02 03 02 96 01 02 01 02",
+    "hnerv-boost": "01 02 01 01 02 02 64 02 01 01 7d 02 00 02",
+    "nerv-boost": "01 02 01 01 02 01 01 03 7d 02 01 02",
+    "nervpp": "01 02 01 01 02 01 01 03 7d 02",
+    "enerv": "01 02 01 01 04 01 01 03 7d 02 01 02 02 02 03 02 02",
+    "enerv-boost": "01 02 01 01 02 01 01 03 7d 02 01 02 02 02 03 01 02",
 }
 Vectors = Iterator[tuple[str, str, bytes]]  # name, codec, payload
 
@@ -70,6 +76,8 @@ def good() -> Vectors:
     yield "plain", "hnerv", written("hnerv", {})
     yield "rows", "nerv", rows()
     yield "rows_columns_frames", "hnerv", both()
+    for codec in CONFIGS:
+        yield f"of_{codec.replace('-', '_')}", codec, written(codec, {})
     far = np.array([0, 100_000, -100_000, 1]), np.array([-100_000, 0, 2, 9, 0, 100_000])
     yield "clipped", "nerv", written("nerv", {0: Scales(484, 8, 3, ((0, far[0]), (1, far[1])))})
 
