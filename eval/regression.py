@@ -81,7 +81,10 @@ class Regression:
         what, a_step = self.what, self.steps_an_epoch()
         plan = Plan(seconds=what.seconds) if what.epochs is None else Plan(steps=max(1, round(what.epochs * a_step)))
         precision = what.precision or fast_precision(what.device)
-        settings = FitSettings(plan, 1.0, seed=what.seed, precision=precision, batch_samples=self.samples, coded=False)
+        rates = self.codec.rates(self.parameters.count)
+        settings = FitSettings(
+            plan, 1.0, seed=what.seed, precision=precision, rates=rates, batch_samples=self.samples, coded=False
+        )
         with deterministic(what.device):
             status = fit(self.network, self.parameters, self.clip, self._input, settings, growth=self.config.growth())
         started = time.perf_counter()
